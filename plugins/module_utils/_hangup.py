@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, the plivo.voice contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What became of hangups: their outcomes settled by the list, and the wait until the conferences are gone."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.plivo.voice.plugins.module_utils._conference import Conference, Conferences
+from ansible_collections.plivo.voice.plugins.module_utils._crew import Crew
+from ansible_collections.plivo.voice.plugins.module_utils._errors import NOT_FOUND, WAIT_TIMEOUT, PlivoError
+from ansible_collections.plivo.voice.plugins.module_utils._lookup import listed_but_not_found
+
+#: A conference chosen by bounds is hung up only if it was seen to match them so recently (seconds).
+FRESH_FOR = 5.0
+
+#: Pauses between two looks while waiting (seconds): soon at first, since most are gone at once.
+_FIRST_PAUSE = 0.25
+_LONGEST_PAUSE = 3.0
+_LAST_LOOK = 2.0
+
+
+class CalledOffError(PlivoError):
+    """Called off: when its turn came, the conference did not match any more."""
+
+    def __init__(self, restarted: bool) -> None:
+        super().__init__("called_off", "it does not match the bounds any more")
+        #: Whether it is another one than was chosen: its run time began anew.
+        self.restarted = restarted
+
+
+@dataclasses.dataclass
+class Settled:
+    """What became of every conference that was to be hung up; each list in the order of the hangups.
+
+    :ivar done: hung up or, in asynchronous mode, queued.
+    :ivar ended: ended by themselves.
+    :ivar skipped: left alone, since they did not match any more.
+    :ivar unknown: may have been hung up or not.
+    :ivar errors: failures, with those that are unknown among them.
+    """
+
+    done: list[str] = dataclasses.field(default_factory=list)
+    ended: list[str] = dataclasses.field(default_factory=list)
+    skipped: list[str] = dataclasses.field(default_factory=list)
+    unknown: list[str] = dataclasses.field(default_factory=list)
+    errors: dict[str, PlivoError] = dataclasses.field(default_factory=dict)
+
+
+def settle(conferences: Conferences, outcomes: t.Mapping[str, t.Any], queued: bool) -> Settled:
+    """Decide what each hangup came to; where its answer does not tell, the list does.
+
+    :param outcomes: by name, the failure of its hangup, or anything else for a success.
+    :param queued: asynchronous mode: the list cannot tell yet what became of a lost request.
+    """
+    settled = Settled()
+    listed: t.Collection[str] | None = None
+    if any(isinstance(outcome, PlivoError) and _needs_list(outcome) for outcome in outcomes.values()):
+        try:
+            listed = conferences.list().names
+        except PlivoError:
+            # Each conference's own failure says more than that the list failed, too.
+            listed = None
+    for name, outcome in outcomes.items():
+        if not isinstance(outcome, PlivoError):
+            settled.done.append(name)
+        elif isinstance(outcome, CalledOffError):
+            # An earlier attempt may have ended the one that was meant, and people have redialled.
+            (settled.done if outcome.doubtful and outcome.restarted else settled.skipped).append(name)
+        elif not _needs_list(outcome):
+            settled.errors[name] = outcome
+        elif listed is None or (queued and outcome.kind != NOT_FOUND):
+            settled.unknown.append(name)
+            settled.errors[name] = outcome
+        elif name in listed:
+            settled.errors[name] = listed_but_not_found(outcome) if outcome.kind == NOT_FOUND else outcome
+        else:
+            (settled.done if outcome.doubtful else settled.ended).append(name)
+    return settled
+
+
+def _needs_list(error: PlivoError) -> bool:
+    return error.doubtful or error.kind == NOT_FOUND
+
+
+def confirmation(
+    conferences: Conferences,
+    seen: Conference,
+    accepts: t.Callable[[Conference], bool],
+    clock: t.Callable[[], float],
+) -> t.Callable[[], None]:
+    """A look, just before a hangup, whether a conference chosen by bounds still matches them.
+
+    :param seen: what was known of it when it was chosen.
+    :param accepts: whether it matches.
+    :param clock: the client's clock.
+    :returns: a function that raises CalledOffError if it does not. Runs while the hangup's place in the
+        window is held already, so that no wait comes between the look and the hangup.
+    """
+    latest = seen
+
+    def confirm() -> None:
+        nonlocal latest
+        if clock() - latest.seen_at <= FRESH_FOR:
+            return
+        latest = conferences.details(seen.name)
+        if not accepts(latest):
+            raise CalledOffError(restarted=(latest.run_time or 0) < (seen.run_time or 0))
+
+    return confirm
+
+
+def wait_until_gone(
+    conferences: Conferences,
+    crew: Crew,
+    hung_up_at: t.Mapping[str, float],
+    timeout: float,
+    clock: t.Callable[[], float],
+    sleep: t.Callable[[float], None],
+) -> tuple[list[str], dict[str, PlivoError]]:
+    """Look at the list until the conferences that were hung up are gone from it.
+
+    One that is listed but has been running for less time than has passed since its hangup is another one
+    under the same name: people have redialled. That counts as gone.
+
+    :param hung_up_at: by name, when its hangup was answered, on the clock.
+    :param timeout: seconds to wait.
+    :returns: names that were restarted, and for each that is still live an error.
+    :raises PlivoError: the list or details cannot be read.
+    """
+    deadline = clock() + timeout
+    restarted: list[str] = []
+    waiting = list(hung_up_at)
+    pause = _FIRST_PAUSE
+    while True:
+        # Even the last look gets a moment for its answers.
+        until = max(deadline, clock() + _LAST_LOOK)
+        listed = set(conferences.list(until=until).names)
+        waiting = [name for name in waiting if name in listed]
+        # Run times are whole seconds, so there is nothing to learn from them before a second has passed.
+        suspects = [name for name in waiting if clock() - hung_up_at[name] >= 1]
+        for name, details in _details(conferences, crew, suspects, until).items():
+            if (details.run_time or 0) < details.asked_at - hung_up_at[name]:
+                restarted.append(name)
+                waiting.remove(name)
+        left = deadline - clock()
+        if not waiting or left <= 0:
+            break
+        sleep(min(pause, left))
+        pause = min(pause * 2, _LONGEST_PAUSE)
+    return restarted, {name: _still_live(name, timeout) for name in waiting}
+
+
+def _details(conferences: Conferences, crew: Crew, names: t.Sequence[str], until: float) -> dict[str, Conference]:
+    """Details of those among listed conferences that are found; one that ends right now may be listed still."""
+    found = {}
+    for name, outcome in crew.each(names, lambda name: conferences.details(name, until=until)).items():
+        if not isinstance(outcome, PlivoError):
+            found[name] = outcome
+        elif outcome.kind != NOT_FOUND:
+            raise outcome
+    return found
+
+
+def _still_live(name: str, timeout: float) -> PlivoError:
+    return PlivoError(
+        WAIT_TIMEOUT,
+        f"{name!r} was hung up but is still live after {timeout:g} s; raise wait_timeout, or look at it with"
+        " conference_info.",
+        retryable=True,
+        conference_name=name,
+    )

@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, the plivo.voice contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading about many conferences: one request each, and what it means that some are not found."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.plivo.voice.plugins.module_utils._conference import Conferences
+from ansible_collections.plivo.voice.plugins.module_utils._crew import Crew
+from ansible_collections.plivo.voice.plugins.module_utils._errors import NOT_FOUND, PlivoError
+
+T = t.TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Found(t.Generic[T]):
+    """What one request for each of many conferences brought; everything in the order asked.
+
+    :ivar values: what was read of those that are live.
+    :ivar gone: those that are not.
+    :ivar errors: those of which it is not known.
+    """
+
+    values: dict[str, T]
+    gone: list[str]
+    errors: dict[str, PlivoError]
+
+
+def look_up(
+    conferences: Conferences,
+    crew: Crew,
+    names: t.Sequence[str],
+    read: t.Callable[[str], T],
+    unlisted: t.Container[str] = (),
+) -> Found[T]:
+    """Read about each conference, and let the list explain what is not found.
+
+    :param read: makes the request for one name.
+    :param unlisted: names that a list has just been seen without, so that a 404 is explained already.
+    :raises PlivoError: the list was needed and cannot be read; a 404 of its own means a wrong URL or account.
+    """
+    outcomes = crew.each(names, read)
+    values = {name: outcome for name, outcome in outcomes.items() if not isinstance(outcome, PlivoError)}
+    errors = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, PlivoError)}
+    gone = [name for name, error in errors.items() if error.kind == NOT_FOUND]
+    if any(name not in unlisted for name in gone):
+        listed = conferences.list().names
+        for name in [name for name in gone if name in listed and name not in unlisted]:
+            gone.remove(name)
+            errors[name] = listed_but_not_found(errors[name])
+    for name in gone:
+        del errors[name]
+    return Found(values, gone, errors)
+
+
+def listed_but_not_found(error: PlivoError) -> PlivoError:
+    """A 404 for a conference that the list holds: neither gone nor there."""
+    error.msg = (
+        f"{error.method} {error.url}: answered 404, but the conference is in the list: listed, but not found under its"
+        " URL; run it again, and if it stays so, ask Plivo's support with the api_id."
+    )
+    return error

@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, the plivo.voice contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Between Ansible and the rest: the options of both modules, the client made from them, the task's end."""
+
+from __future__ import annotations
+
+import time
+import traceback
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from ansible_collections.plivo.voice.plugins.module_utils._client import Client
+from ansible_collections.plivo.voice.plugins.module_utils._errors import NOT_TRIED, PlivoError
+from ansible_collections.plivo.voice.plugins.module_utils._options import (
+    check_api_url,
+    check_auth_id,
+    check_auth_token,
+    check_number,
+)
+from ansible_collections.plivo.voice.plugins.module_utils._pacing import SlidingWindow
+from ansible_collections.plivo.voice.plugins.module_utils._selection import looks_like_list
+from ansible_collections.plivo.voice.plugins.module_utils._transport import Transport
+
+#: The doc fragment plivo.voice.connection describes these.
+CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "auth_id": {"type": "str", "required": True, "fallback": (env_fallback, ["PLIVO_AUTH_ID"])},
+    "auth_token": {
+        "type": "str",
+        "required": True,
+        "no_log": True,
+        "fallback": (env_fallback, ["PLIVO_AUTH_TOKEN"]),
+    },
+    "api_url": {
+        "type": "str",
+        "default": "https://api.plivo.com/v1",
+        "fallback": (env_fallback, ["PLIVO_API_URL"]),
+    },
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "timeout": {"type": "float", "default": 10},
+    "retries": {"type": "int", "default": 4},
+    "max_connections": {"type": "int", "default": 16},
+    "rate_limit": {"type": "int", "default": 200},
+    "callback_url": {"type": "str"},
+    "callback_method": {"type": "str", "choices": ["POST", "GET"]},
+    "members": {"type": "bool", "default": True},
+}
+
+#: The doc fragment plivo.voice.selection describes these.
+SELECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "name": {"type": "str"},
+    "names": {"type": "list", "elements": "str"},
+    "patterns": {"type": "list", "elements": "str"},
+    "excludes": {"type": "list", "elements": "str"},
+    "use_regex": {"type": "bool", "default": False},
+    "min_run_time": {"type": "str"},
+    "max_run_time": {"type": "str"},
+    "min_members": {"type": "int"},
+    "max_members": {"type": "int"},
+}
+
+
+class Result(t.Protocol):
+    """What a task returns; filled step by step, so that a failure can report what was done before it."""
+
+    absent: list[str]
+    errors: list[PlivoError]
+
+    def as_values(self, diff: bool) -> dict[str, t.Any]:
+        """The return values, but for those that say what failed.
+
+        :param diff: whether C(--diff) was asked for.
+        """
+
+    def summary(self) -> str:
+        """What was done, in a few words, for the message of a failure."""
+
+
+R = t.TypeVar("R", bound=Result)
+
+
+def run_module(
+    options: t.Mapping[str, t.Any],
+    run: t.Callable[[t.Mapping[str, t.Any], Client, bool, R], None],
+    result: R,
+) -> None:
+    """Be the module: take the options, run, and end the task in the one place where results are made.
+
+    :param options: the module's own options.
+    :param run: gets the options, a client, whether it is check mode, and the result to fill in.
+    :param result: empty.
+    """
+    module = AnsibleModule(
+        argument_spec={**CONNECTION_OPTIONS, **SELECTION_OPTIONS, **options}, supports_check_mode=True
+    )
+    client: Client | None = None
+    try:
+        client = make_client(module.params, read_only=module.check_mode)
+        run(module.params, client, module.check_mode, result)
+    except ImportError:
+        module.fail_json(msg=missing_required_lib("requests"), exception=traceback.format_exc())
+    except PlivoError as error:
+        # It ended the whole task, so it is told before the failures of single conferences.
+        result.errors.insert(0, error)
+    _warn(module, client, result)
+    values = result.as_values(module._diff)  # pylint: disable=protected-access
+    if result.errors:
+        module.fail_json(**failure(result.errors, result.summary()), **values)
+    module.exit_json(**values)
+
+
+def make_client(params: t.Mapping[str, t.Any], read_only: bool) -> Client:
+    """A client for the connection options.
+
+    :raises ImportError: requests is missing.
+    :raises PlivoError: one of the options is wrong.
+    """
+    for option in ("timeout", "retries", "max_connections", "rate_limit"):
+        check_number(option, params[option])
+    auth_id = check_auth_id(params["auth_id"])
+    auth_token = check_auth_token(params["auth_token"])
+    transport = Transport(
+        check_api_url(params["api_url"]),
+        timeout=params["timeout"],
+        connections=params["max_connections"],
+        validate_certs=params["validate_certs"],
+        ca_path=params["ca_path"],
+    )
+    window = SlidingWindow(params["rate_limit"], time.monotonic, time.sleep)
+    return Client(transport, auth_id, auth_token, window=window, retries=params["retries"], read_only=read_only)
+
+
+def failure(errors: t.Sequence[PlivoError], summary: str) -> dict[str, t.Any]:
+    """The return values that say what failed.
+
+    :param errors: at least one. Causes come before those that were not tried because of them.
+    :param summary: what was done all the same; may be empty.
+    """
+    ordered = sorted(errors, key=lambda error: error.kind == NOT_TRIED)
+    first = ordered[0]
+    msg = first.msg
+    if len(ordered) > 1:
+        skipped = sum(error.kind == NOT_TRIED for error in ordered)
+        untried = f" ({skipped} of them not tried)" if skipped else ""
+        msg = f"{len(ordered)} conferences failed{untried}, the first with: {msg}"
+    return {
+        "msg": f"{summary} {msg}" if summary else msg,
+        "error": first.as_error(),
+        "errors": [error.as_entry() for error in ordered],
+    }
+
+
+def retry_warning(retried: t.Mapping[str, int]) -> str | None:
+    """One sentence on all retries of a task; none if there were none."""
+    total = sum(retried.values())
+    if not total:
+        return None
+    reasons = ", ".join(f"{count} × {reason}" for reason, count in sorted(retried.items(), key=lambda item: -item[1]))
+    return f"{total} {'retry' if total == 1 else 'retries'}: {reasons}"
+
+
+def _warn(module: AnsibleModule, client: Client | None, result: Result) -> None:
+    warning = retry_warning(client.retried) if client else None
+    if warning:
+        module.warn(warning)
+    for name in result.absent:
+        if looks_like_list(name):
+            module.warn(
+                f"name: {name!r} is not live and looks like a list; use names for a list, and pass it as a YAML list."
+            )

@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, the plivo.voice contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When the next request may start: a sliding window over all connections, and the retry schedule."""
+
+from __future__ import annotations
+
+import collections
+import threading
+import typing as t
+
+#: The API counts requests in any 5 seconds (API document, "300 requests in 5 seconds").
+#: The small surplus covers the coarseness of two machines' clocks.
+WINDOW = 5.05
+
+#: A longer ``Retry-After`` is not waited for: a task must not look dead for hours.
+MAX_RETRY_AFTER = 60.0
+
+#: With 4 retries the shortest possible schedule, 0.5 + 1 + 2 + 4 s, still outlasts the API's 5-second window.
+FIRST_BACKOFF = 1.0
+MAX_BACKOFF = 30.0
+
+_POLL = 0.01
+
+
+class SlidingWindow:
+    """Admits at most ``limit`` requests in any 5 seconds *as the server counts them*.
+
+    The server sees a request at some moment between its start and its end. A place is therefore given
+    back 5 seconds after the request ended, not after it started: however long the network delays one
+    request and hurries the next, the server never counts more than ``limit`` in its window.
+
+    Used as a context manager around a request: entering waits for a place, leaving gives it back. Safe to
+    use from several threads; how many is for ``safe_workers`` to say.
+
+    :param limit: requests in any 5 seconds; 0 means no limit.
+    :param clock: monotonic seconds.
+    :param sleep: waits for so many seconds.
+    """
+
+    def __init__(self, limit: int, clock: t.Callable[[], float], sleep: t.Callable[[float], None]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._ended: collections.deque[float] = collections.deque()
+        self._paused_until = float("-inf")
+
+    def __enter__(self) -> None:
+        while True:
+            with self._lock:
+                delay = self._delay()
+                if delay <= 0:
+                    self._under_way += 1
+                    return
+            self._sleep(delay)
+
+    def __exit__(self, *_exc_info: object) -> None:
+        with self._lock:
+            self._under_way -= 1
+            if self._limit:
+                self._ended.append(self._clock())
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing new start for so many seconds, on any connection: the server said 429 to one of them."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def _delay(self) -> float:
+        now = self._clock()
+        if now < self._paused_until:
+            return self._paused_until - now
+        if not self._limit:
+            return 0.0
+        while self._ended and self._ended[0] + WINDOW <= now:
+            self._ended.popleft()
+        if self._under_way + len(self._ended) < self._limit:
+            return 0.0
+        if self._ended:
+            return self._ended[0] + WINDOW - now
+        return _POLL
+
+
+def safe_workers(max_connections: int, rate_limit: int) -> int:
+    """How many threads may use one window of ``rate_limit`` places, when each may need two places at once.
+
+    A conference chosen by bounds is looked at again while the place for its hangup is held already
+    (see ``Client.send``). With more than half as many threads as places, all places could be held by
+    threads that wait for another one.
+    """
+    if not rate_limit:
+        return max_connections
+    return max(1, min(max_connections, rate_limit // 2))
+
+
+def backoff(attempt: int, random: float) -> float:
+    """Seconds to wait after the failed attempt with this number (1 is the first).
+
+    Exponential, and the upper half is random: clients that failed together don't come back together,
+    and none comes back at once.
+
+    :param attempt: 1, 2, 3, …
+    :param random: from 0 up to 1.
+    """
+    # 2.0 ** 1024 overflows; beyond a few doublings the cap decides anyway.
+    longest = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(attempt - 1, 16))
+    return longest * (0.5 + random / 2)
+
+
+def retry_delay(attempt: int, retry_after: float | None, random: float) -> float:
+    """Seconds to wait before the next attempt, honouring what the server asked for.
+
+    :param attempt: the number of the attempt that failed (1 is the first).
+    :param retry_after: seconds the server asked for, if it did (see ``parse_retry_after``).
+    :param random: from 0 up to 1.
+    """
+    delay = backoff(attempt, random)
+    if retry_after is None or retry_after <= delay:
+        return delay
+    # Everybody who was turned away was told the same moment; a second of jitter spreads the return.
+    return min(retry_after, MAX_RETRY_AFTER) + random
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Seconds from a ``Retry-After`` header (RFC 9110, 10.2.3): a number of seconds or a date.
+
+    :param value: the header's value, if there is one.
+    :param now: seconds since the epoch, to which a date is held.
+    :returns: seconds, none for a header that is absent, malformed or in the past.
+    """
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        # More digits than any sensible delay has: int() of thousands of digits is slow or refused.
+        return float(int(text)) if len(text) <= 9 else MAX_RETRY_AFTER
+    if not text[:1].isalpha():
+        return None
+    # Costs time to import and is hardly ever needed.
+    from email.utils import parsedate_to_datetime
+
+    try:
+        moment = parsedate_to_datetime(text)
+        seconds = moment.timestamp() - now
+    except (TypeError, ValueError, IndexError, OverflowError, OSError):
+        return None
+    return seconds if seconds > 0 else None

@@ -1,0 +1,357 @@
+# Copyright: (c) 2026, the plivo.voice contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One attempt at one HTTP request: bounded in time and size, to exactly the URL that was meant.
+
+The only file that knows requests. It is imported when a transport is made, not before: a task that is
+refused for its options does not pay for it, and where it is missing the adapter can say so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import os
+import socket
+import ssl
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.plivo.voice.plugins.module_utils._errors import (
+    CONNECTION,
+    INVALID_REQUEST,
+    PROTOCOL,
+    TIMEOUT,
+    TLS,
+    PlivoError,
+    refusal,
+)
+from ansible_collections.plivo.voice.plugins.module_utils._hosts import is_address, is_loopback
+from ansible_collections.plivo.voice.plugins.module_utils._sockets import Attempt, BoundedSockets
+
+if t.TYPE_CHECKING:
+    import requests
+
+#: A list of 100,000 conferences has a few MiB; more than this is not an answer but a flood.
+MAX_BODY = 16 * 1024 * 1024
+
+_CHUNK = 64 * 1024
+
+#: Environment variables that name a CA bundle, as in requests; the option ca_path wins over them.
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What came back, whole."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Sends single requests over kept connections; may be used by several threads.
+
+    :param base_url: scheme, host and path prefix, checked (see ``_options.check_api_url``).
+    :param timeout: seconds for one attempt as a whole, name resolution apart.
+    :param connections: how many connections to keep.
+    :param validate_certs: whether to check the server's certificate.
+    :param ca_path: a CA bundle (file or directory) to check it with.
+    :raises ImportError: requests is not installed.
+    :raises PlivoError: a CA bundle or a proxy that cannot be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float,
+        connections: int,
+        validate_certs: bool = True,
+        ca_path: str | None = None,
+    ) -> None:
+        import requests
+
+        self._base_url = base_url
+        self._base_path = urlsplit(base_url).path
+        self._timeout = timeout
+        self._verify = validate_certs
+        self._attempt = Attempt()
+        self._proxies = _proxies(base_url)
+        sockets = BoundedSockets(self._attempt)
+        context = None
+        # Reading a CA bundle takes longer than a request to a server nearby.
+        if base_url.startswith("https:") or any(proxy.startswith("https:") for proxy in self._proxies.values()):
+            context = _tls_context(urlsplit(base_url).hostname or "", validate_certs, ca_path)
+            context.sslsocket_class = sockets.tls
+        self._adapter = _bounded_adapter(self._attempt, sockets, context, connections)
+        self._new_request = requests.Request
+
+    def url(self, path: str) -> str:
+        """The URL of a path below the base, without a query."""
+        return self._base_url + path
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: t.Mapping[str, str],
+        body: bytes | None = None,
+        timeout: float | None = None,
+    ) -> Answer:
+        """Make one attempt.
+
+        :param path: below the base URL, percent-encoded; goes out exactly so.
+        :param query: encoded, without the question mark; may be empty.
+        :param timeout: seconds, where less than the usual time is left.
+        :raises PlivoError: ``timeout``, ``connection``, ``tls``, ``protocol`` (too large, cut short) or
+            ``invalid_request`` (it would have gone to another URL). Its ``doubtful`` says whether the
+            request was on its way, so that the server may have acted on it.
+        """
+        suffix = path + ("?" + query if query else "")
+        seconds = min(self._timeout, timeout) if timeout is not None else self._timeout
+        self._attempt.begin(seconds, self._base_path + suffix)
+        try:
+            request = self._new_request(method, self._base_url + suffix, headers=dict(headers), data=body).prepare()
+            response = self._adapter.send(
+                request, stream=True, timeout=seconds, verify=self._verify, proxies=self._proxies
+            )
+            try:
+                return Answer(response.status_code, response.headers, _read(response))
+            finally:
+                _recycle(response)
+        except PlivoError as error:
+            error.doubtful = self._attempt.sent
+            raise
+        except Exception as error:
+            raise _explain(error, self._attempt, seconds) from error
+
+
+def _read(response: requests.Response) -> bytes:
+    """The whole body, no larger than allowed and no shorter than announced."""
+    announced = response.headers.get("Content-Length", "")
+    # A 204 has no body, whatever its headers say (RFC 9110, 15.3.5).
+    expected = int(announced) if announced.isdigit() and len(announced) < 16 and response.status_code != 204 else None
+    chunks: list[bytes] = []
+    size = 0
+    while expected is None or expected <= MAX_BODY:
+        chunk = response.raw.read(_CHUNK, decode_content=False)
+        if not chunk:
+            break
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_BODY:
+            break
+    if size > MAX_BODY or (expected is not None and expected > MAX_BODY):
+        raise PlivoError(PROTOCOL, f"the answer is larger than {MAX_BODY // (1024 * 1024)} MiB")
+    # urllib3 before 2.0 takes a short body for a whole one.
+    if expected is not None and size < expected and "Transfer-Encoding" not in response.headers:
+        raise _cut_short()
+    return b"".join(chunks)
+
+
+def _recycle(response: requests.Response) -> None:
+    """Give the connection back, unless bytes may be left in it that would be read as the next answer."""
+    spoiled = response.status_code == 204 and (
+        response.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in response.headers
+    )
+    if spoiled:
+        response.raw.close()
+    # Closes a connection whose body was not read to its end, keeps the others.
+    response.close()
+
+
+def _cut_short() -> PlivoError:
+    return PlivoError(PROTOCOL, "the answer was cut short", retryable=True)
+
+
+def _proxies(base_url: str) -> dict[str, str]:
+    """The proxy from the environment for this URL, as requests takes it."""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    proxy = select_proxy(base_url, get_environ_proxies(base_url, no_proxy=None))
+    if not proxy:
+        return {}
+    scheme, host = _proxy_parts(proxy)
+    if base_url.startswith("http:") and not is_loopback(host):
+        # Plain http is allowed to this machine only, so that the token never crosses a network in clear.
+        return {}
+    if scheme not in ("http", "https"):
+        raise refusal(
+            f"the environment asks for a {scheme} proxy, which is not supported: set HTTPS_PROXY to an http or https"
+            " proxy, or NO_PROXY to the API's host."
+        )
+    return {urlsplit(base_url).scheme: proxy}
+
+
+def _proxy_parts(proxy: str) -> tuple[str, str]:
+    """Scheme and host of a proxy, which may be written without a scheme."""
+    parts = urlsplit(proxy if "://" in proxy else "http://" + proxy)
+    return parts.scheme.lower(), parts.hostname or ""
+
+
+def _tls_context(host: str, validate_certs: bool, ca_path: str | None) -> ssl.SSLContext:
+    """The client's side of TLS, with the certificates read once for all connections."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Old urllib3 does not hand an address to the handshake, where it would be required. It compares the
+    # certificate with the address itself when the context does not.
+    context.check_hostname = validate_certs and not is_address(host)
+    if not validate_certs:
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    named, bundle = "", DEFAULT_CA_BUNDLE_PATH
+    if ca_path:
+        named, bundle = f"ca_path: {ca_path!r}", ca_path
+    else:
+        for variable in _CA_VARIABLES:
+            if os.environ.get(variable):
+                bundle = os.environ[variable]
+                named = f"the environment variable {variable}: {bundle!r}"
+                break
+    try:
+        if os.path.isdir(bundle):
+            context.load_verify_locations(capath=bundle)
+        else:
+            context.load_verify_locations(cafile=bundle)
+    except (OSError, ssl.SSLError) as error:
+        raise refusal(
+            f"{named or bundle!r} is not a readable CA bundle ({error}): name a PEM file or a hashed directory."
+        ) from error
+    return context
+
+
+def _bounded_adapter(
+    attempt: Attempt, sockets: BoundedSockets, context: ssl.SSLContext | None, connections: int
+) -> t.Any:
+    """An adapter of requests whose connections are bounded and send nothing but what was meant."""
+    import urllib3
+    from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+
+    # The user has decided on validate_certs: false; the warning would only reach the module's stderr.
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    class Bounded:
+        """What both kinds of connection have in common; mixed into urllib3's classes."""
+
+        def _new_conn(self: t.Any) -> socket.socket:
+            return sockets.connect(self._dns_host.strip("[]"), self.port, self.socket_options or ())
+
+        def putrequest(self: t.Any, method: str, url: str, *args: t.Any, **kwargs: t.Any) -> t.Any:
+            # requests and urllib3 decode and normalise paths on their way here: %2E becomes a dot, and a
+            # dot segment is removed, which turns one conference into all of them. This is the last gate.
+            target = url if url.startswith("/") else "/" + url.split("/", 3)[-1]
+            if target != attempt.target:
+                raise PlivoError(
+                    INVALID_REQUEST,
+                    f"not sent, since it would have gone to {target!r} and not to {attempt.target!r}: this cannot be"
+                    " addressed.",
+                )
+            return super().putrequest(method, url, *args, **kwargs)  # type: ignore[misc]
+
+        def endheaders(self: t.Any, *args: t.Any, **kwargs: t.Any) -> None:
+            if self.sock is None:
+                self.connect()
+            attempt.sent = True
+            super().endheaders(*args, **kwargs)  # type: ignore[misc]
+
+    class BoundedHTTPConnection(Bounded, HTTPConnection):
+        pass
+
+    class BoundedHTTPSConnection(Bounded, HTTPSConnection):
+        pass
+
+    class PlainPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = BoundedHTTPConnection
+
+    class TlsPool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = BoundedHTTPSConnection
+
+    pools = {"http": PlainPool, "https": TlsPool}
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
+            super().init_poolmanager(*args, ssl_context=context, **kwargs)
+            self.poolmanager.pool_classes_by_scheme = pools
+
+        def proxy_manager_for(self, proxy: str, **kwargs: t.Any) -> t.Any:
+            manager = super().proxy_manager_for(proxy, ssl_context=context, proxy_ssl_context=context, **kwargs)
+            manager.pool_classes_by_scheme = pools
+            return manager
+
+        def cert_verify(self, conn: t.Any, url: str, verify: t.Any, cert: t.Any) -> None:
+            # The context holds the certificates already. requests would load its own bundle into it, once
+            # more for every connection, and so trust it beside the one that the user named.
+            conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
+
+    return Adapter(pool_connections=1, pool_maxsize=connections)
+
+
+def _causes(error: BaseException) -> t.Iterator[BaseException]:
+    """An exception and all that it was made from, outermost first: three libraries wrap each other's."""
+    seen: list[BaseException] = []
+    queue: list[t.Any] = [error]
+    while queue:
+        current = queue.pop(0)
+        if not isinstance(current, BaseException) or any(current is known for known in seen):
+            continue
+        seen.append(current)
+        yield current
+        queue += [*current.args, getattr(current, "reason", None), current.__cause__, current.__context__]
+
+
+def _explain(error: Exception, attempt: Attempt, seconds: float) -> PlivoError:
+    """What an exception of requests, urllib3, http.client, ssl or socket means for the user."""
+    import requests
+    import urllib3
+
+    causes = list(_causes(error))
+
+    def caused_by(*types: type[BaseException]) -> BaseException | None:
+        return next((cause for cause in causes if isinstance(cause, types)), None)
+
+    def failure(kind: str, msg: str, retryable: bool = True) -> PlivoError:
+        return PlivoError(kind, msg, retryable=retryable, doubtful=attempt.sent)
+
+    if attempt.expired or caused_by(socket.timeout, requests.exceptions.Timeout):
+        return failure(TIMEOUT, f"no complete answer within {seconds:g} s")
+    if caused_by(ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        return failure(CONNECTION, "the server closed the TLS connection")
+    tls = caused_by(ssl.SSLError, ssl.CertificateError) or caused_by(requests.exceptions.SSLError)
+    if tls:
+        return failure(TLS, f"TLS: {_innermost(tls)}", retryable=False)
+    proxy = caused_by(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)
+    if proxy:
+        reason = _innermost(causes[-1])
+        # A proxy that wants a login will want it the next time, too.
+        return failure(CONNECTION, f"the proxy from the environment: {reason}", retryable="407" not in reason)
+    resolution = caused_by(socket.gaierror)
+    if resolution:
+        return failure(CONNECTION, f"the host's name cannot be resolved: {_innermost(resolution)}")
+    if caused_by(http.client.IncompleteRead, urllib3.exceptions.IncompleteRead):
+        short = _cut_short()
+        short.doubtful = attempt.sent
+        return short
+    if caused_by(http.client.RemoteDisconnected):
+        return failure(CONNECTION, "the connection was closed without an answer")
+    if caused_by(http.client.BadStatusLine):
+        # Retried, since a kept connection may hold what another server-side fault has left in it.
+        return failure(CONNECTION, "what came back is not HTTP")
+    if caused_by(requests.exceptions.InvalidURL):
+        return failure(INVALID_REQUEST, f"the URL cannot be used: {_innermost(causes[-1])}", retryable=False)
+    # Every exception of requests is an OSError as well; only the system's own means a broken connection.
+    broken = [c for c in causes if isinstance(c, OSError) and not isinstance(c, requests.exceptions.RequestException)]
+    if broken:
+        return failure(CONNECTION, f"the connection failed: {_innermost(broken[-1])}")
+    return failure(PROTOCOL, f"the answer cannot be read as HTTP: {_innermost(causes[-1])}", retryable=False)
+
+
+def _innermost(error: BaseException) -> str:
+    """An exception's own words on one line: without errno, addresses in memory or the wrappers' names."""
+    text = getattr(error, "strerror", None) or getattr(error, "verify_message", None) or str(error)
+    return " ".join(str(text).split()) or type(error).__name__
