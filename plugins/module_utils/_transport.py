@@ -121,7 +121,8 @@ class Transport:
             try:
                 return Answer(response.status_code, response.headers, _read(response))
             finally:
-                _recycle(response)
+                # Keeps the connection if the answer was read to its end, closes it otherwise.
+                response.close()
         except PlivoError as error:
             error.doubtful = self._attempt.sent
             raise
@@ -132,8 +133,11 @@ class Transport:
 def _read(response: requests.Response) -> bytes:
     """The whole body, no larger than allowed and no shorter than announced."""
     announced = response.headers.get("Content-Length", "")
-    # A 204 has no body, whatever its headers say (RFC 9110, 15.3.5).
-    expected = int(announced) if announced.isdigit() and len(announced) < 16 and response.status_code != 204 else None
+    if response.status_code == 204 and (announced not in ("", "0") or "Transfer-Encoding" in response.headers):
+        # A 204 has no body (RFC 9110, 15.3.5), so nobody reads what this one announces: in a kept connection it
+        # would be taken for the beginning of the next answer. Left unread, the connection is closed.
+        return b""
+    expected = int(announced) if announced.isdigit() and len(announced) < 16 else None
     chunks: list[bytes] = []
     size = 0
     while expected is None or expected <= MAX_BODY:
@@ -150,17 +154,6 @@ def _read(response: requests.Response) -> bytes:
     if expected is not None and size < expected and "Transfer-Encoding" not in response.headers:
         raise _cut_short()
     return b"".join(chunks)
-
-
-def _recycle(response: requests.Response) -> None:
-    """Give the connection back, unless bytes may be left in it that would be read as the next answer."""
-    spoiled = response.status_code == 204 and (
-        response.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in response.headers
-    )
-    if spoiled:
-        response.raw.close()
-    # Closes a connection whose body was not read to its end, keeps the others.
-    response.close()
 
 
 def _cut_short() -> PlivoError:

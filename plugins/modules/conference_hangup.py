@@ -6,12 +6,386 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
+---
+module: conference_hangup
+short_description: Hang up voice conferences on a Plivo account
+version_added: 1.0.0
+description:
+  - Ends live conferences of a Plivo account, one, several or all of them, and with them all calls in them.
+  - A conference that is not live needs no hangup. So a second run changes nothing.
+  - Nothing is hung up that was not asked for. Everything is checked before the first request, a name that cannot be
+    addressed is refused, and only O(all=true) alone uses the API's hangup of all conferences.
+author:
+  - The plivo.voice contributors (@plivo-voice)
+extends_documentation_fragment:
+  - plivo.voice.attributes
+  - plivo.voice.attributes.actiongroup_conference
+  - plivo.voice.connection
+  - plivo.voice.selection
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Reads what a real run reads, and predicts RV(ignore:changed), RV(hung_up), RV(absent), RV(queued) and the diff,
+        given that nothing else changes meanwhile and that the hangups succeed.
+      - Fails where the options, what is read or O(max_hangups) would make a real run fail.
+      - Never waits. Never writes, since the client itself refuses every method but GET.
+  diff_mode:
+    support: full
+    details: Shows the sorted names of the live conferences before and after.
+  idempotent:
+    support: partial
+    details:
+      - Full without O(callback_url).
+      - In asynchronous mode the API may still list what has been queued, and a second run queues it again.
+  platform:
+    platforms: all
+    support: full
+options:
+  all:
+    description:
+      - Choose every live conference.
+      - Without O(excludes), a bound and O(max_hangups) it is the API's hangup of all conferences, two requests for any
+        number of them. That one also hits conferences that began after the list was read. With any of them, each
+        conference is hung up by its own request, and none that was not in the list.
+      - Excludes O(name), O(names) and O(patterns). V(false) is the same as not given.
+      - One of O(name), O(names), O(patterns) and O(all=true) is required.
+    type: bool
+    default: false
+  max_hangups:
+    description:
+      - Refuse to hang up anything when more live conferences than this were chosen. V(0) allows none.
+      - A guard for unattended runs.
+    type: int
+  details:
+    description:
+      - Whether to fetch the details of what will be hung up, for the record in RV(conferences).
+      - With a bound on run time or members they are fetched in any case.
+    type: bool
+    default: false
+  wait:
+    description:
+      - Whether to return only when what was hung up is gone from the list.
+      - A conference that is listed again, but has been running for less time than has passed since its hangup, is
+        another one under the same name, since people redial. It counts as gone and is returned in RV(restarted).
+      - Cannot be used with O(callback_url). Check mode never waits.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - How long O(wait=true) waits, in seconds. Past it the task fails.
+      - From V(0) to V(86400).
+    type: float
+    default: 60
+notes:
+  - It reads the list once, and then makes one request for each name that was asked for and is not in it, because lists
+    may lag. Where bounds or O(details) need it, it reads the details of each conference. Each hangup is one request.
+  - A conference chosen by bounds is hung up only while an answer no older than 5 seconds says that it still matches.
+    When more time has passed, its details are read again first.
+  - When the answer to a hangup is lost or the API does not find the conference, the list is read once more, and
+    decides. What is gone after a hangup that may have worked counts as hung up. What ended by itself does not.
+  - When some hangups fail the others are still made, and the task fails at the end. After a failure of the account or
+    of the way to it (status 401, TLS, a redirect, or three conferences running with connection failures or timeouts)
+    nothing new is begun.
+  - With O(rate_limit) at its default of 200, about 40 conferences are hung up in a second, or 20 when bounds need a
+    second look. A module cannot show progress while it runs.
+seealso:
+  - module: plivo.voice.conference_info
+  - name: Plivo Conference API
+    description: The vendor's documentation of the API.
+    link: https://www.plivo.com/docs/voice/api/conference/
 """
 
 EXAMPLES = r"""
+---
+- name: Hang up one conference; the comma is a part of its name
+  plivo.voice.conference_hangup:
+    auth_id: "{{ plivo_auth_id }}"
+    auth_token: "{{ plivo_auth_token }}" # from a vault
+    name: "Sales, EMEA"
+
+- name: Several by name, and be sure that they are gone
+  plivo.voice.conference_hangup:
+    names:
+      - "Sales, EMEA"
+      - "007"
+    wait: true
+
+- name: Credentials for all tasks of a block
+  module_defaults:
+    group/plivo.voice.conference:
+      auth_id: "{{ plivo_auth_id }}"
+      auth_token: "{{ plivo_auth_token }}"
+  block:
+    - name: What would be hung up? (the same as ansible-playbook --check --diff)
+      plivo.voice.conference_hangup:
+        all: true
+      check_mode: true
+      diff: true
+
+    - name: Nightly clean-up; end what has been running for more than four hours, unless it is on the list
+      plivo.voice.conference_hangup:
+        all: true
+        excludes:
+          - "always-on-*"
+        min_run_time: 4h
+        max_hangups: 50
+
+    - name: End conferences in which somebody was left alone
+      plivo.voice.conference_hangup:
+        patterns:
+          - "support-*"
+        min_run_time: 30m
+        max_members: 1
+        members: false
+
+    - name: Emergency stop
+      plivo.voice.conference_hangup:
+        all: true
+
+    - name: Asynchronous mode; the outcome is sent to a URL
+      plivo.voice.conference_hangup:
+        name: "Sales, EMEA"
+        callback_url: https://example.com/plivo/answers
+
+- name: Keep what was done, also when some of it failed
+  block:
+    - name: Hang up
+      plivo.voice.conference_hangup:
+        patterns:
+          - "room-*"
+  rescue:
+    - name: Tell what was hung up and what was not
+      ansible.builtin.debug:
+        msg:
+          hung_up: "{{ ansible_failed_result.hung_up }}"
+          failed: "{{ ansible_failed_result.errors | map(attribute='conference_name') }}"
+          unknown: "{{ ansible_failed_result.unknown }}"
 """
 
 RETURN = r"""
+---
+hung_up:
+  description:
+    - Names of the conferences that were hung up. In check mode those that would be.
+    - Empty in asynchronous mode.
+  returned: always
+  type: list
+  elements: str
+  sample: ["Sales, EMEA"]
+absent:
+  description: Names that were asked for and are not live, or ended by themselves.
+  returned: always
+  type: list
+  elements: str
+  sample: ["007"]
+conferences:
+  description:
+    - What was known of each chosen conference when it was decided on.
+    - Fields that are not described here are passed on as the API sends them.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    conference_name:
+      description: Name of the conference.
+      type: str
+      returned: always
+      sample: My Conf Room
+    conference_run_time:
+      description: How long it has been running, in seconds.
+      type: int
+      returned: with details
+      sample: 590
+    conference_member_count:
+      description: How many members are in it.
+      type: int
+      returned: with details
+      sample: 1
+    members:
+      description:
+        - Who is in it. Fields that are not described here are passed on as the API sends them.
+      type: list
+      elements: dict
+      returned: with details, unless O(members=false)
+      contains:
+        member_id:
+          description: Identifier of the member within the conference.
+          type: str
+          returned: always
+          sample: "17"
+        caller_name:
+          description: Name of the caller, decoded. May be empty.
+          type: str
+          returned: always
+          sample: Joe Doe
+        from:
+          description: Number or endpoint that called.
+          type: str
+          returned: always
+          sample: "1456789903"
+        to:
+          description: Number or endpoint that was called.
+          type: str
+          returned: always
+          sample: "1677889900"
+        direction:
+          description: Direction of the call.
+          type: str
+          returned: always
+          sample: inbound
+        call_uuid:
+          description: Identifier of the call.
+          type: str
+          returned: always
+          sample: acfbf0b5-12e0-4d74-85f7-fce15f8f07ec
+        join_time:
+          description: How long the member has been in the conference, in seconds.
+          type: int
+          returned: always
+          sample: 590
+        muted:
+          description: Whether the others cannot hear the member.
+          type: bool
+          returned: always
+          sample: false
+        deaf:
+          description: Whether the member cannot hear the others.
+          type: bool
+          returned: always
+          sample: false
+    api_id:
+      description: Plivo's identifier of the request for the details.
+      type: str
+      returned: with details
+      sample: 816e903e-58c4-11e1-86da-adf28403fe48
+queued:
+  description: Hangups that the API accepted in asynchronous mode. In check mode those that would be.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    conference_name:
+      description: The conference. Null for the hangup of all at once.
+      type: str
+      returned: always
+      sample: "Sales, EMEA"
+    api_id:
+      description: >-
+        Plivo's identifier of the request, which comes again with the answer to O(callback_url). Null in check mode.
+      type: str
+      returned: always
+      sample: 63f0761a-e0ed-11e1-8ea7-12313924e3a6
+restarted:
+  description: Names under which people redialled after the hangup. Only with O(wait=true).
+  returned: always
+  type: list
+  elements: str
+  sample: []
+still_live:
+  description: Names that were hung up but were still live when O(wait_timeout) ran out. The task has failed then.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+unknown:
+  description: >-
+    Names of which it is not known whether they were hung up, since neither their hangup nor the list was answered.
+    The task has failed then.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+diff:
+  description: The live conferences before and after, as far as the task knows. What is queued counts as ended.
+  returned: in diff mode
+  type: dict
+  contains:
+    before:
+      description: Before the task.
+      type: dict
+      returned: always
+      sample: {conferences: ["007", "Sales, EMEA"]}
+    after:
+      description: After the task.
+      type: dict
+      returned: always
+      sample: {conferences: ["007"]}
+error:
+  description: What went wrong. With several failures it is the first of RV(errors).
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description:
+        - What kind of failure it is, for playbooks to branch on.
+        - V(authentication), V(forbidden), V(not_found) and V(rate_limited) are the statuses 401, 403, 404 and 429.
+        - V(invalid_request) is an option that was refused before any request, or any other status 4xx.
+        - V(server) is a status 5xx.
+        - V(timeout) means that the time of an attempt ran out, or a status 408.
+        - V(connection) is a name that cannot be resolved, a connection refused or broken, or trouble with the proxy.
+        - V(tls) is trouble with the certificate or the handshake.
+        - V(redirect) is any status 3xx.
+        - V(protocol) is an answer that the API does not promise, or one that stayed cut short after all retries.
+        - V(guard) means that O(max_hangups) forbade it.
+        - V(wait_timeout) means that O(wait_timeout) ran out.
+        - V(not_tried) means that it was not begun after another failure had shown that there is no point in it.
+      type: str
+      returned: always
+      sample: rate_limited
+    method:
+      description: HTTP method of the request that failed, if there was one.
+      type: str
+      returned: always
+      sample: GET
+    url:
+      description: URL of the request that failed, without its query.
+      type: str
+      returned: always
+      sample: https://api.plivo.com/v1/Account/MAXXXXXXXXXXXXXXXXXX/Conference/
+    status:
+      description: HTTP status of the answer, if there was one.
+      type: int
+      returned: always
+      sample: 429
+    api_id:
+      description: Plivo's identifier of the request, if the answer held one. Plivo's support asks for it.
+      type: str
+      returned: always
+      sample: 97ceeb52-58b6-11e1-86da-77300b68f8bb
+    attempts:
+      description: How many times the request was tried.
+      type: int
+      returned: always
+      sample: 5
+    retryable:
+      description: Whether the same task, run again unchanged, may succeed.
+      type: bool
+      returned: always
+      sample: true
+errors:
+  description: All failures, one for each conference. The causes come first, those not tried because of them last.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    conference_name:
+      description: The conference. Null when the failure is not about one.
+      type: str
+      returned: always
+      sample: Sales
+    msg:
+      description: What was tried, what came back, and what to do.
+      type: str
+      returned: always
+      sample: >-
+        GET https://api.plivo.com/v1/Account/MAXXXXXXXXXXXXXXXXXX/Conference/: answered 429 after 5 attempts;
+        lower rate_limit, or run it when less else uses the account.
+    kind:
+      description: As in RV(error.kind). The other fields of RV(error) follow, too.
+      type: str
+      returned: always
+      sample: rate_limited
 """
 
 import dataclasses
