@@ -9,9 +9,11 @@ import base64
 import collections
 import dataclasses
 import json
+import math
 import platform
 import random as random_module
 import re
+import threading
 import time
 import typing as t
 from urllib.parse import quote, urlencode
@@ -125,6 +127,7 @@ class Client:
         self._random = random
         self.clock = clock
         self.sleep = sleep
+        self._lock = threading.Lock()
         #: Why attempts were repeated, and how often.
         self.retried: collections.Counter[str] = collections.Counter()
         # Not requests' own Basic authentication: that needs Latin-1, and ~/.netrc could replace it.
@@ -170,23 +173,25 @@ class Client:
         if self._read_only and method != "GET":
             problem = PlivoError(INVALID_REQUEST, "refused, since nothing is written in check mode")
             raise self.describe(problem, method, path, attempts=0)
-        doubtful = False
+        failure: PlivoError | None = None
         attempt = 0
         while True:
             attempt += 1
             with self._window:
                 if confirm is not None:
-                    _call(confirm, doubtful)
+                    _call(confirm, failure)
                 try:
                     return self._attempt(method, path, params or {}, attempt, until)
                 except PlivoError as error:
+                    doubtful = (error.doubtful and method != "GET") or (failure is not None and failure.doubtful)
                     failure = error
-            doubtful = failure.doubtful = doubtful or (failure.doubtful and method != "GET")
+                    failure.doubtful = doubtful
             delay = retry_delay(attempt, failure.retry_after, self._random())
             too_late = until is not None and self.clock() + delay >= until
             if not failure.retryable or attempt > self._retries or too_late:
                 raise failure
-            self.retried[str(failure.status or failure.kind)] += 1
+            with self._lock:
+                self.retried[str(failure.status or failure.kind)] += 1
             if failure.kind == RATE_LIMITED:
                 # The account's budget is spent, whichever connection learned of it first.
                 self._window.pause(delay)
@@ -222,12 +227,13 @@ class Client:
         return error
 
 
-def _call(confirm: t.Callable[[], None], doubtful: bool) -> None:
+def _call(confirm: t.Callable[[], None], previous: PlivoError | None) -> None:
     """Ask whether the request is still wanted; what earlier attempts may have done stays known if it is not."""
     try:
         confirm()
     except PlivoError as error:
-        error.doubtful = doubtful
+        error.previous = previous
+        error.doubtful = previous is not None and previous.doubtful
         raise
 
 
@@ -283,7 +289,7 @@ def parse_json(body: bytes) -> t.Any:
     """
     try:
         text = body.decode("utf-8")
-        data = json.loads(text, parse_constant=_refuse_constant)
+        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except RecursionError:
@@ -297,6 +303,12 @@ def parse_json(body: bytes) -> t.Any:
     if "\\u" in text and _LONE_SURROGATE.search(json.dumps(data, ensure_ascii=False)):
         raise ValueError("half a character")
     return data
+
+
+def _finite(text: str) -> float:
+    """A number too large for a float would come out as infinity, which is not a JSON value."""
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_constant(text)
 
 
 def _refuse_constant(name: str) -> t.NoReturn:

@@ -38,6 +38,7 @@ class PlivoError(Exception):
     :param retryable: whether the same task may succeed when it is run again, unchanged.
     :param doubtful: whether one of the attempts may have taken effect all the same.
     :ivar retry_after: seconds that the server asked to wait before another attempt, if it did.
+    :ivar previous: the failure of the attempt before, if another one was called off.
     :param conference_name: the conference it is about, if it is about one.
     """
 
@@ -66,6 +67,7 @@ class PlivoError(Exception):
         self.retryable = retryable
         self.doubtful = doubtful
         self.retry_after: float | None = None
+        self.previous: PlivoError | None = None
         self.conference_name = conference_name
 
     def about(self, conference_name: str) -> PlivoError:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.plivo.voice.plugins.module_utils._conference import Conference, Conferences
@@ -67,8 +68,13 @@ def settle(conferences: Conferences, outcomes: t.Mapping[str, t.Any], queued: bo
         if not isinstance(outcome, PlivoError):
             settled.done.append(name)
         elif isinstance(outcome, CalledOffError):
-            # An earlier attempt may have ended the one that was meant, and people have redialled.
-            (settled.done if outcome.doubtful and outcome.restarted else settled.skipped).append(name)
+            if not outcome.doubtful:
+                settled.skipped.append(name)
+            elif outcome.restarted:
+                # An earlier attempt may have ended the one that was meant, and people have redialled.
+                settled.done.append(name)
+            else:
+                settled.errors[name] = (outcome.previous or outcome).about(name)
         elif not _needs_list(outcome):
             settled.errors[name] = outcome
         elif listed is None or (queued and outcome.kind != NOT_FOUND):
@@ -107,9 +113,16 @@ def confirmation(
             return
         latest = conferences.details(seen.name)
         if not accepts(latest):
-            raise CalledOffError(restarted=(latest.run_time or 0) < (seen.run_time or 0))
+            raise CalledOffError(restarted=_is_another(latest, seen))
 
     return confirm
+
+
+def _is_another(latest: Conference, seen: Conference) -> bool:
+    """Whether a conference is younger than the one seen under its name would be by now."""
+    least = (seen.run_time or 0) + (latest.asked_at - seen.seen_at)
+    # Run times are whole seconds.
+    return (latest.run_time or 0) + 1 < least
 
 
 def wait_until_gone(
@@ -134,15 +147,27 @@ def wait_until_gone(
     restarted: list[str] = []
     waiting = list(hung_up_at)
     pause = _FIRST_PAUSE
+    looked = False
     while True:
         # Even the last look gets a moment for its answers.
         until = max(deadline, clock() + _LAST_LOOK)
-        listed = set(conferences.list(until=until).names)
+        try:
+            listed = set(conferences.list(until=until).names)
+        except PlivoError:
+            if looked and clock() >= deadline:
+                break  # What the look before this one saw is the last that is known.
+            raise
+        looked = True
         waiting = [name for name in waiting if name in listed]
         # Run times are whole seconds, so there is nothing to learn from them before a second has passed.
         suspects = [name for name in waiting if clock() - hung_up_at[name] >= 1]
-        for name, details in _details(conferences, crew, suspects, until).items():
-            if (details.run_time or 0) < details.asked_at - hung_up_at[name]:
+        look = functools.partial(conferences.details, until=until)
+        for name, details in crew.each(suspects, look).items():
+            if isinstance(details, PlivoError):
+                # One that ends right now may be listed for a moment longer; one for which the time ran out is live.
+                if details.kind != NOT_FOUND and clock() < deadline:
+                    raise details
+            elif (details.run_time or 0) < details.asked_at - hung_up_at[name]:
                 restarted.append(name)
                 waiting.remove(name)
         left = deadline - clock()
@@ -151,17 +176,6 @@ def wait_until_gone(
         sleep(min(pause, left))
         pause = min(pause * 2, _LONGEST_PAUSE)
     return restarted, {name: _still_live(name, timeout) for name in waiting}
-
-
-def _details(conferences: Conferences, crew: Crew, names: t.Sequence[str], until: float) -> dict[str, Conference]:
-    """Details of those among listed conferences that are found; one that ends right now may be listed still."""
-    found = {}
-    for name, outcome in crew.each(names, lambda name: conferences.details(name, until=until)).items():
-        if not isinstance(outcome, PlivoError):
-            found[name] = outcome
-        elif outcome.kind != NOT_FOUND:
-            raise outcome
-    return found
 
 
 def _still_live(name: str, timeout: float) -> PlivoError:

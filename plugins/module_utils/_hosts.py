@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
 
 
 def is_address(host: str) -> bool:
@@ -15,6 +18,11 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_host(host: str) -> bool:
+    """Whether it is a name that can be resolved (an international one in its ASCII form), or an IP address."""
+    return bool(_HOST_NAME.fullmatch(host)) or is_address(host)
 
 
 def is_loopback(host: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.plivo.voice.plugins.module_utils._conference import Conferences
+from ansible_collections.plivo.voice.plugins.module_utils._conference import Conferences, Listing
 from ansible_collections.plivo.voice.plugins.module_utils._crew import Crew
 from ansible_collections.plivo.voice.plugins.module_utils._errors import NOT_FOUND, PlivoError
 
@@ -22,11 +22,13 @@ class Found(t.Generic[T]):
     :ivar values: what was read of those that are live.
     :ivar gone: those that are not.
     :ivar errors: those of which it is not known.
+    :ivar listing: the list, if it was read to explain what is not found.
     """
 
     values: dict[str, T]
     gone: list[str]
     errors: dict[str, PlivoError]
+    listing: Listing | None
 
 
 def look_up(
@@ -40,20 +42,30 @@ def look_up(
 
     :param read: makes the request for one name.
     :param unlisted: names that a list has just been seen without, so that a 404 is explained already.
-    :raises PlivoError: the list was needed and cannot be read; a 404 of its own means a wrong URL or account.
     """
     outcomes = crew.each(names, read)
     values = {name: outcome for name, outcome in outcomes.items() if not isinstance(outcome, PlivoError)}
     errors = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, PlivoError)}
-    gone = [name for name, error in errors.items() if error.kind == NOT_FOUND]
-    if any(name not in unlisted for name in gone):
-        listed = conferences.list().names
-        for name in [name for name in gone if name in listed and name not in unlisted]:
-            gone.remove(name)
-            errors[name] = listed_but_not_found(errors[name])
-    for name in gone:
-        del errors[name]
-    return Found(values, gone, errors)
+    missing = {name: error for name, error in errors.items() if error.kind == NOT_FOUND}
+    listing, failed = _explain(conferences, {name: error for name, error in missing.items() if name not in unlisted})
+    gone = [name for name in missing if name not in failed]
+    return Found(values, gone, {name: failed.get(name, errors[name]) for name in errors if name not in gone}, listing)
+
+
+def _explain(
+    conferences: Conferences, missing: t.Mapping[str, PlivoError]
+) -> tuple[Listing | None, dict[str, PlivoError]]:
+    """Read the list, if anything was not found, and say what is not gone all the same, or not known to be.
+
+    A wrong URL gives 404 as well (API document), so a bare one does not prove that a conference is gone.
+    """
+    if not missing:
+        return None, {}
+    try:
+        listing = conferences.list()
+    except PlivoError as failure:
+        return None, {name: failure.about(name) for name in missing}
+    return listing, {name: listed_but_not_found(error) for name, error in missing.items() if name in listing.names}
 
 
 def listed_but_not_found(error: PlivoError) -> PlivoError:

@@ -26,7 +26,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._errors import (
     PlivoError,
     refusal,
 )
-from ansible_collections.plivo.voice.plugins.module_utils._hosts import is_address, is_loopback
+from ansible_collections.plivo.voice.plugins.module_utils._hosts import is_address, is_host, is_loopback
 from ansible_collections.plivo.voice.plugins.module_utils._sockets import Attempt, BoundedSockets
 
 if t.TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _read(response: requests.Response) -> bytes:
         # A 204 has no body (RFC 9110, 15.3.5), so nobody reads what this one announces: in a kept connection it
         # would be taken for the beginning of the next answer. Left unread, the connection is closed.
         return b""
-    expected = int(announced) if announced.isdigit() and len(announced) < 16 else None
+    expected = int(announced) if announced.isascii() and announced.isdigit() else None
     chunks: list[bytes] = []
     size = 0
     while expected is None or expected <= MAX_BODY:
@@ -161,28 +161,30 @@ def _cut_short() -> PlivoError:
 
 
 def _proxies(base_url: str) -> dict[str, str]:
-    """The proxy from the environment for this URL, as requests takes it."""
+    """The proxy from the environment for this URL, as requests takes it.
+
+    :raises PlivoError: it cannot be used. The message does not repeat it, since there may be a password in it.
+    """
     from requests.utils import get_environ_proxies, select_proxy
 
-    proxy = select_proxy(base_url, get_environ_proxies(base_url, no_proxy=None))
-    if not proxy:
-        return {}
-    scheme, host = _proxy_parts(proxy)
+    remedy = "mend HTTPS_PROXY, or add the API's host to NO_PROXY."
+    try:
+        proxy = select_proxy(base_url, get_environ_proxies(base_url, no_proxy=None))
+        if not proxy:
+            return {}
+        # It may be written without a scheme.
+        parts = urlsplit(proxy if "://" in proxy else "http://" + proxy)
+        scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+    except ValueError:
+        raise PlivoError(CONNECTION, f"the proxy from the environment is not a URL: {remedy}") from None
     if base_url.startswith("http:") and not is_loopback(host):
         # Plain http is allowed to this machine only, so that the token never crosses a network in clear.
         return {}
     if scheme not in ("http", "https"):
-        raise refusal(
-            f"the environment asks for a {scheme} proxy, which is not supported: set HTTPS_PROXY to an http or https"
-            " proxy, or NO_PROXY to the API's host."
-        )
+        raise PlivoError(CONNECTION, f"the environment asks for a {scheme} proxy, which is not supported: {remedy}")
+    if not is_host(host) or port == 0:
+        raise PlivoError(CONNECTION, f"the proxy from the environment has no valid host and port: {remedy}")
     return {urlsplit(base_url).scheme: proxy}
-
-
-def _proxy_parts(proxy: str) -> tuple[str, str]:
-    """Scheme and host of a proxy, which may be written without a scheme."""
-    parts = urlsplit(proxy if "://" in proxy else "http://" + proxy)
-    return parts.scheme.lower(), parts.hostname or ""
 
 
 def _tls_context(host: str, validate_certs: bool, ca_path: str | None) -> ssl.SSLContext:
@@ -211,7 +213,7 @@ def _tls_context(host: str, validate_certs: bool, ca_path: str | None) -> ssl.SS
             context.load_verify_locations(capath=bundle)
         else:
             context.load_verify_locations(cafile=bundle)
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ValueError) as error:
         raise refusal(
             f"{named or bundle!r} is not a readable CA bundle ({error}): name a PEM file or a hashed directory."
         ) from error

@@ -230,7 +230,7 @@ absent:
   elements: str
   sample: [Support Call]
 api_id:
-  description: Plivo's identifier of the request for the list. Null when the list was not what was asked for.
+  description: Plivo's identifier of the request for the list, if one was made.
   returned: always
   type: str
   sample: 2867b6e2-58c3-11e1-86da-adf28403fe48
@@ -368,6 +368,7 @@ class InfoResult:
         """Note what requests for names have brought, but for their values."""
         self.absent += found.gone
         self.errors += found.errors.values()
+        self.api_id = found.listing.api_id if found.listing else None
 
 
 def run(params: t.Mapping[str, t.Any], client: Client, check_mode: bool, result: InfoResult) -> None:
