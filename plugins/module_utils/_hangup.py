@@ -57,10 +57,10 @@ def settle(conferences: Conferences, outcomes: t.Mapping[str, t.Any], queued: bo
     :param queued: asynchronous mode: the list cannot tell yet what became of a lost request.
     """
     settled = Settled()
-    listed: t.Collection[str] | None = None
+    listed: set[str] | None = None
     if any(isinstance(outcome, PlivoError) and _needs_list(outcome) for outcome in outcomes.values()):
         try:
-            listed = conferences.list().names
+            listed = set(conferences.list().names)
         except PlivoError:
             # Each conference's own failure says more than that the list failed, too.
             listed = None

@@ -49,7 +49,8 @@ def look_up(
     missing = {name: error for name, error in errors.items() if error.kind == NOT_FOUND}
     listing, failed = _explain(conferences, {name: error for name, error in missing.items() if name not in unlisted})
     gone = [name for name in missing if name not in failed]
-    return Found(values, gone, {name: failed.get(name, errors[name]) for name in errors if name not in gone}, listing)
+    left = {name: failed.get(name, error) for name, error in errors.items() if name in failed or name not in missing}
+    return Found(values, gone, left, listing)
 
 
 def _explain(
@@ -65,7 +66,8 @@ def _explain(
         listing = conferences.list()
     except PlivoError as failure:
         return None, {name: failure.about(name) for name in missing}
-    return listing, {name: listed_but_not_found(error) for name, error in missing.items() if name in listing.names}
+    listed = set(listing.names)
+    return listing, {name: listed_but_not_found(error) for name, error in missing.items() if name in listed}
 
 
 def listed_but_not_found(error: PlivoError) -> PlivoError:

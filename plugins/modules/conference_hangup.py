@@ -542,12 +542,13 @@ def choose(task: Task, conferences: Conferences, crew: Crew, result: HangupResul
     result.note_errors(found.errors)
     if selection.names is not None:
         result.absent = found.gone
+    gone = set(found.gone)
     chosen = {}
     for name in names:
         # Without its details a conference is hung up only where they are nothing but a record.
         undecided = name in found.errors and (selection.is_bounded or name in unlisted)
         conference = found.values.get(name, Conference(name))
-        if name not in found.gone and not undecided and selection.accepts(conference):
+        if name not in gone and not undecided and selection.accepts(conference):
             chosen[name] = conference
     result.conferences = [conference.as_result(task.members) for conference in chosen.values()]
     return chosen

@@ -1,0 +1,102 @@
+"""The main job, shown: a simulated API with conferences on it, and the commands that a user would type.
+
+Started by `make demo`, with the collection installed from its tarball. Leaves nothing running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from plivo_simulator import AUTH_ID, AUTH_TOKEN, Simulator  # noqa: E402
+
+WIDTH = 100
+
+SCENARIO = {
+    "accounts": {
+        AUTH_ID: {
+            "auth_token": AUTH_TOKEN,
+            "conferences": [
+                {"name": "Sales, EMEA", "members": 4, "run_time": 2700},
+                {"name": "Board meeting", "members": 7, "run_time": 5400},
+                {"name": "support-1", "members": 1, "run_time": 9300},
+                {"name": "support-2", "members": 2, "run_time": 640},
+            ],
+        }
+    }
+}
+
+
+def title(text: str) -> None:
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}")
+    print("─" * WIDTH, flush=True)
+
+
+def run(command: str, environment: dict[str, str]) -> None:
+    """Show a command, run it, and end the demonstration if it fails."""
+    print(f"$ {command}", flush=True)
+    # Without a standard input, as in AWX: nothing here may ask.
+    status = subprocess.run(shlex.split(command), env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+    if status:
+        sys.exit(f"The command ended with status {status}, which this demonstration does not expect.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--report", default=".build/demo/report.html", help="where the report goes")
+    report = Path(parser.parse_args().report)
+    (ROOT / report).parent.mkdir(parents=True, exist_ok=True)
+    os.chdir(ROOT)
+    started = time.monotonic()
+
+    with Simulator(SCENARIO) as simulator:
+        environment = {
+            **os.environ,
+            "PLIVO_API_URL": simulator.api_url,
+            "PLIVO_AUTH_ID": AUTH_ID,
+            "PLIVO_AUTH_TOKEN": AUTH_TOKEN,
+        }
+        if sys.stdout.isatty():
+            environment["ANSIBLE_FORCE_COLOR"] = "1"
+        print(f"A simulated Plivo API with four conferences on it is running at {simulator.api_url}.")
+        print("PLIVO_API_URL, PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN are set in the environment.")
+
+        title("1. Which conferences are live?")
+        run("ansible localhost -m plivo.voice.conference_info", environment)
+
+        title("2. Who is in them, and for how long? A report to look at")
+        run(f"ansible-playbook plivo.voice.conference_report -e plivo_report_path={report}", environment)
+
+        hangup = "ansible localhost -m plivo.voice.conference_hangup -a 'name=\"Sales, EMEA\"'"
+        title("3. What would a hangup do? (check mode: nothing is hung up)")
+        run(f"{hangup} --check --diff", environment)
+        title("4. Hang up")
+        run(hangup, environment)
+        title("5. The same again: nothing to do, nothing changed")
+        run(hangup, environment)
+
+        title("6. Maintenance: let conferences end by themselves for a while, then hang up the rest")
+        simulator.control.add_conferences({"name": "Stand-up", "members": 3, "run_time": 840, "ends_in": 5})
+        run(
+            "ansible-playbook plivo.voice.maintenance_hangup"
+            " -e plivo_all=true -e plivo_max_hangups=10 -e plivo_drain_timeout=10",
+            environment,
+        )
+        answers = simulator.control.stats()["answers"]
+
+    title("Done")
+    reads, hangups = (sum(answers.get(method, {}).values()) for method in ("GET", "DELETE"))
+    print(f"In {time.monotonic() - started:.0f} s the API saw {reads} reads and {hangups} hangups. It is stopped now.")
+    print(f"The report, to open in a browser: {ROOT / report}")
+
+
+if __name__ == "__main__":
+    main()
