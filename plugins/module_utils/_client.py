@@ -18,7 +18,7 @@ import time
 import typing as t
 from urllib.parse import quote, urlencode
 
-from ansible_collections.plivo.voice.plugins.module_utils._errors import (
+from ._errors import (
     AUTHENTICATION,
     CONNECTION,
     FORBIDDEN,
@@ -32,9 +32,9 @@ from ansible_collections.plivo.voice.plugins.module_utils._errors import (
     TLS,
     PlivoError,
 )
-from ansible_collections.plivo.voice.plugins.module_utils._pacing import SlidingWindow, parse_retry_after, retry_delay
-from ansible_collections.plivo.voice.plugins.module_utils._transport import Answer, Transport
-from ansible_collections.plivo.voice.plugins.module_utils._version import VERSION
+from ._pacing import SlidingWindow, parse_retry_after, retry_delay
+from ._transport import Answer, Transport
+from ._version import VERSION
 
 _REMEDIES = {
     AUTHENTICATION: "check auth_id and auth_token",

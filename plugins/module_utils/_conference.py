@@ -10,8 +10,8 @@ import re
 import typing as t
 from urllib.parse import quote, unquote
 
-from ansible_collections.plivo.voice.plugins.module_utils._client import Client, Reply
-from ansible_collections.plivo.voice.plugins.module_utils._errors import INVALID_REQUEST, PROTOCOL, PlivoError
+from ._client import Client, Reply
+from ._errors import INVALID_REQUEST, PROTOCOL, PlivoError
 
 T = t.TypeVar("T")
 

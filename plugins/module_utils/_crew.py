@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import typing as t
 
-from ansible_collections.plivo.voice.plugins.module_utils._errors import (
+from ._errors import (
     AUTHENTICATION,
     CONNECTION,
     NOT_TRIED,

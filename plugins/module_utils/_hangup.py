@@ -9,10 +9,10 @@ import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.plivo.voice.plugins.module_utils._conference import Conference, Conferences
-from ansible_collections.plivo.voice.plugins.module_utils._crew import Crew
-from ansible_collections.plivo.voice.plugins.module_utils._errors import NOT_FOUND, WAIT_TIMEOUT, PlivoError
-from ansible_collections.plivo.voice.plugins.module_utils._lookup import listed_but_not_found
+from ._conference import Conference, Conferences
+from ._crew import Crew
+from ._errors import NOT_FOUND, WAIT_TIMEOUT, PlivoError
+from ._lookup import listed_but_not_found
 
 #: A conference chosen by bounds is hung up only if it was seen to match them so recently (seconds).
 FRESH_FOR = 5.0

@@ -8,9 +8,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.plivo.voice.plugins.module_utils._conference import Conferences, Listing
-from ansible_collections.plivo.voice.plugins.module_utils._crew import Crew
-from ansible_collections.plivo.voice.plugins.module_utils._errors import NOT_FOUND, PlivoError
+from ._conference import Conferences, Listing
+from ._crew import Crew
+from ._errors import NOT_FOUND, PlivoError
 
 T = t.TypeVar("T")
 

@@ -11,17 +11,17 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ansible_collections.plivo.voice.plugins.module_utils._client import Client
-from ansible_collections.plivo.voice.plugins.module_utils._errors import NOT_TRIED, PlivoError
-from ansible_collections.plivo.voice.plugins.module_utils._options import (
+from ._client import Client
+from ._errors import NOT_TRIED, PlivoError
+from ._options import (
     check_api_url,
     check_auth_id,
     check_auth_token,
     check_number,
 )
-from ansible_collections.plivo.voice.plugins.module_utils._pacing import SlidingWindow
-from ansible_collections.plivo.voice.plugins.module_utils._selection import looks_like_list
-from ansible_collections.plivo.voice.plugins.module_utils._transport import Transport
+from ._pacing import SlidingWindow
+from ._selection import looks_like_list
+from ._transport import Transport
 
 #: The doc fragment plivo.voice.connection describes these.
 CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {

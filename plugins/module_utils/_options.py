@@ -9,8 +9,8 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.plivo.voice.plugins.module_utils._errors import refusal
-from ansible_collections.plivo.voice.plugins.module_utils._hosts import is_host, is_loopback
+from ._errors import refusal
+from ._hosts import is_host, is_loopback
 
 _AUTH_ID = re.compile(r"[A-Za-z0-9_-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

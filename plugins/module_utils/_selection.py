@@ -10,9 +10,9 @@ import fnmatch
 import re
 import typing as t
 
-from ansible_collections.plivo.voice.plugins.module_utils._conference import Conference, address_problem
-from ansible_collections.plivo.voice.plugins.module_utils._errors import refusal
-from ansible_collections.plivo.voice.plugins.module_utils._options import check_number, parse_duration
+from ._conference import Conference, address_problem
+from ._errors import refusal
+from ._options import check_number, parse_duration
 
 #: Each of these chooses, so only one of them may be given.
 _CHOICES = ("name", "names", "patterns", "all")

@@ -17,7 +17,7 @@ import ssl
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.plivo.voice.plugins.module_utils._errors import (
+from ._errors import (
     CONNECTION,
     INVALID_REQUEST,
     PROTOCOL,
@@ -26,8 +26,8 @@ from ansible_collections.plivo.voice.plugins.module_utils._errors import (
     PlivoError,
     refusal,
 )
-from ansible_collections.plivo.voice.plugins.module_utils._hosts import is_address, is_host, is_loopback
-from ansible_collections.plivo.voice.plugins.module_utils._sockets import Attempt, BoundedSockets
+from ._hosts import is_address, is_host, is_loopback
+from ._sockets import Attempt, BoundedSockets
 
 if t.TYPE_CHECKING:
     import requests

@@ -391,16 +391,16 @@ errors:
 import dataclasses
 import typing as t
 
-from ansible_collections.plivo.voice.plugins.module_utils._client import Client
-from ansible_collections.plivo.voice.plugins.module_utils._conference import Conference, Conferences
-from ansible_collections.plivo.voice.plugins.module_utils._crew import Crew
-from ansible_collections.plivo.voice.plugins.module_utils._errors import GUARD, PlivoError, refusal
-from ansible_collections.plivo.voice.plugins.module_utils._hangup import confirmation, settle, wait_until_gone
-from ansible_collections.plivo.voice.plugins.module_utils._lookup import look_up
-from ansible_collections.plivo.voice.plugins.module_utils._module import run_module
-from ansible_collections.plivo.voice.plugins.module_utils._options import check_callback, check_number
-from ansible_collections.plivo.voice.plugins.module_utils._pacing import safe_workers
-from ansible_collections.plivo.voice.plugins.module_utils._selection import Selection, parse_selection
+from ..module_utils._client import Client
+from ..module_utils._conference import Conference, Conferences
+from ..module_utils._crew import Crew
+from ..module_utils._errors import GUARD, PlivoError, refusal
+from ..module_utils._hangup import confirmation, settle, wait_until_gone
+from ..module_utils._lookup import look_up
+from ..module_utils._module import run_module
+from ..module_utils._options import check_callback, check_number
+from ..module_utils._pacing import safe_workers
+from ..module_utils._selection import Selection, parse_selection
 
 
 @dataclasses.dataclass
