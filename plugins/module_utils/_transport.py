@@ -317,9 +317,9 @@ def _explain(error: Exception, attempt: Attempt, seconds: float) -> PlivoError:
         return failure(TIMEOUT, f"no complete answer within {seconds:g} s")
     if caused_by(ssl.SSLEOFError, ssl.SSLZeroReturnError):
         return failure(CONNECTION, "the server closed the TLS connection")
-    tls = caused_by(ssl.SSLError, ssl.CertificateError) or caused_by(requests.exceptions.SSLError)
-    if tls:
-        return failure(TLS, f"TLS: {_innermost(tls)}", retryable=False)
+    tls = caused_by(ssl.SSLError)
+    if tls or caused_by(requests.exceptions.SSLError):
+        return failure(TLS, f"TLS: {_innermost(tls or causes[-1])}", retryable=False)
     proxy = caused_by(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)
     if proxy:
         reason = _innermost(causes[-1])
@@ -348,5 +348,5 @@ def _explain(error: Exception, attempt: Attempt, seconds: float) -> PlivoError:
 
 def _innermost(error: BaseException) -> str:
     """An exception's own words on one line: without errno, addresses in memory or the wrappers' names."""
-    text = getattr(error, "strerror", None) or getattr(error, "verify_message", None) or str(error)
-    return " ".join(str(text).split()) or type(error).__name__
+    text = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or str(error)
+    return " ".join(str(text).split()).rstrip(".") or type(error).__name__
