@@ -1,0 +1,42 @@
+# A thin door: every target runs sessions of noxfile.py in a virtual environment made here, once, in .venv.
+
+# The Python to work with, 3.11 or newer: "make test PYTHON=python3.13".
+PYTHON ?= python3
+
+NOX = .venv/bin/nox
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test demo build format lock clean
+
+# The name of the Python is in the mark's name, so that another PYTHON gets its own environment.
+READY := .venv/made-with-$(subst /,_,$(PYTHON))
+
+$(READY): tests/requirements.txt tests/tools/setup.sh
+	@tests/tools/setup.sh $(PYTHON) $(READY)
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 : /p' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the environment for development (the other targets do it when it is missing)
+
+check: $(READY) ## the loop for developers: lint, types and unit tests, in seconds
+	@$(NOX) --tags check
+
+test: $(READY) ## everything: gates, unit and integration tests, the built collection, ansible-test sanity
+	@rm -rf .build/junit
+	@$(NOX); status=$$?; .venv/bin/python tests/tools/closing_line.py .build/junit && exit $$status
+
+demo: $(READY) ## the main job in front of you, against a simulated API
+	@$(NOX) --parallel 1 --session demo
+
+build: $(READY) ## the tarball for Galaxy, in .build/
+	@$(NOX) --session build
+
+format: $(READY) ## put the Python code into its standard form
+	@$(NOX) --session format
+
+lock: $(READY) ## renew the pinned versions in tests/requirements.txt
+	@$(NOX) --session lock
+
+clean: ## remove all that was made here
+	rm -rf .venv .build
