@@ -133,9 +133,12 @@ class Transport:
 def _read(response: requests.Response) -> bytes:
     """The whole body, no larger than allowed and no shorter than announced."""
     announced = response.headers.get("Content-Length", "")
-    if response.status_code == 204 and (announced not in ("", "0") or "Transfer-Encoding" in response.headers):
-        # A 204 has no body (RFC 9110, 15.3.5), so nobody reads what this one announces: in a kept connection it
-        # would be taken for the beginning of the next answer. Left unread, the connection is closed.
+    chunked = "Transfer-Encoding" in response.headers
+    status = response.status_code
+    if status < 200 or status == 304 or (status == 204 and (announced not in ("", "0") or chunked)):
+        # These have no body (RFC 9110, 6.4.1), so nobody reads what they announce all the same; and an interim answer
+        # is followed by the final one. In a kept connection either would be taken for the next request's answer.
+        # An answer that is left unread has its connection closed.
         return b""
     expected = int(announced) if announced.isascii() and announced.isdigit() else None
     chunks: list[bytes] = []
@@ -151,7 +154,10 @@ def _read(response: requests.Response) -> bytes:
     if size > MAX_BODY or (expected is not None and expected > MAX_BODY):
         raise PlivoError(PROTOCOL, f"the answer is larger than {MAX_BODY // (1024 * 1024)} MiB")
     # urllib3 before 2.0 takes a short body for a whole one.
-    if expected is not None and size < expected and "Transfer-Encoding" not in response.headers:
+    if expected is not None and size < expected and not chunked:
+        raise _cut_short()
+    # A head that was cut short looks like a whole one that announces nothing.
+    if status in (200, 201, 202) and not (announced or chunked or size):
         raise _cut_short()
     return b"".join(chunks)
 
@@ -215,7 +221,7 @@ def _tls_context(host: str, validate_certs: bool, ca_path: str | None) -> ssl.SS
             context.load_verify_locations(cafile=bundle)
     except (OSError, ValueError) as error:
         raise refusal(
-            f"{named or bundle!r} is not a readable CA bundle ({error}): name a PEM file or a hashed directory."
+            f"{named or repr(bundle)} is not a readable CA bundle ({error}): name a PEM file or a hashed directory."
         ) from error
     return context
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from integration.running import Ansible
 
+from integration.running import Ansible
 from plivo_simulator import Control, Simulator
 
 ROOT = Path(__file__).parents[2]
