@@ -100,7 +100,7 @@ class Ansible:
         variables: Mapping[str, Any] | None = None,
         inventory: Mapping[str, Mapping[str, Any]] | None = None,
         env: Mapping[str, str] | None = None,
-        timeout: float = 60,
+        timeout: float = 120,
     ) -> Run:
         """Run a playbook, by path or FQCN.
 
@@ -121,7 +121,7 @@ class Ansible:
         hosts: str = "localhost",
         inventory: Mapping[str, Mapping[str, Any]] | None = None,
         env: Mapping[str, str] | None = None,
-        timeout: float = 60,
+        timeout: float = 120,
     ) -> Run:
         """Run one module as an ad-hoc command.
 

@@ -127,7 +127,7 @@ class Conference:
         self.started_at = at - age
         self.appeared_at = at
         given = self.plan.members
-        described: list[dict[str, Any]] = [{} for _ in range(given)] if isinstance(given, int) else given
+        described: list[dict[str, Any]] = [{} for _turn in range(given)] if isinstance(given, int) else given
         self._members = [
             self._member(number, each, at, age, first, member_ids) for number, each in enumerate(described, 1)
         ]
@@ -359,7 +359,7 @@ class World:
         return self.accounts[auth_id]
 
     def change_settings(self, changes: Mapping[str, Any], auth_id: str | None = None) -> None:
-        """Change settings for one account, or for all of them and those to come."""
+        """Change settings for one account, or for all of them and for requests that reach none."""
         if auth_id is None:
             self.settings = change(self.settings, changes)
             chosen = list(self.accounts.values())

@@ -20,14 +20,23 @@ from plivo_simulator import AUTH_ID, AUTH_TOKEN, Simulator  # noqa: E402
 
 WIDTH = 100
 
+
+def people(*names: str) -> list[dict[str, object]]:
+    """Members of a conference; every third of them is muted."""
+    return [
+        {"caller_name": name, "from": f"4930555{100 + number}", "muted": number % 3 == 2}
+        for number, name in enumerate(names)
+    ]
+
+
 SCENARIO = {
     "accounts": {
         AUTH_ID: {
             "auth_token": AUTH_TOKEN,
             "conferences": [
-                {"name": "Sales, EMEA", "members": 4, "run_time": 2700},
+                {"name": "Sales, EMEA", "members": people("Ana Silva", "José Ruiz", "Mia Berg"), "run_time": 2700},
                 {"name": "Board meeting", "members": 7, "run_time": 5400},
-                {"name": "support-1", "members": 1, "run_time": 9300},
+                {"name": "support-1", "members": people("Joe Doe"), "run_time": 9300},
                 {"name": "support-2", "members": 2, "run_time": 640},
             ],
         }

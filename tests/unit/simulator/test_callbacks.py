@@ -112,7 +112,7 @@ def test_refusals_are_synchronous(sim: Simulator, call: Any, receiver: Any) -> N
     sim.control.settings(read_only=True)
     assert call("DELETE", asking(receiver.url)).status == 403
     sim.control.settings(rate_limit=1)
-    assert [call("GET", asking(receiver.url)).status for _ in range(2)] == [202, 429]
+    assert [call("GET", asking(receiver.url)).status for _turn in range(2)] == [202, 429]
 
 
 # --- what is delivered -------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_the_url_is_called_as_given_and_its_fragment_is_not_sent(
 
 def test_both_tokens_sign(sim: Simulator, call: Any, receiver: Any) -> None:
     sim.control.load({"accounts": {AUTH_ID: {"auth_token": AUTH_TOKEN, "main_auth_token": "main"}}})
-    for _ in range(2):
+    for _turn in range(2):
         call("GET", asking(receiver.url))
     sim.control.wait_for_callbacks(2)
     nonces = set()
@@ -245,6 +245,14 @@ def test_the_fragment_tunes_the_patience(sim: Simulator, call: Any, wire: Any) -
     assert 0.1 <= time.monotonic() - begin < 0.5
 
 
+def test_the_last_outcome_counts(sim: Simulator, call: Any) -> None:
+    sim.control.add_faults({"action": "answer", "name": "cb", "status": 500}, {"action": "reset", "name": "cb"})
+    call("GET", asking(f"{sim.api_url}/Account/{AUTH_ID}/Conference/cb/#rp=5xx"))
+    (delivery,) = sim.control.wait_for_callbacks(1)
+    assert (delivery["attempts"], delivery["status"]) == (2, None)
+    assert delivery["error"]
+
+
 def test_what_is_recorded(sim: Simulator, call: Any, receiver: Any) -> None:
     accepted = call("DELETE", "Sales/" + asking(receiver.url + "?x=1")).json
     (delivery,) = sim.control.wait_for_callbacks(1)
@@ -253,6 +261,8 @@ def test_what_is_recorded(sim: Simulator, call: Any, receiver: Any) -> None:
     assert delivery["body"] == receiver.calls[0].body
     assert delivery["headers"]["X-Plivo-Signature-V3"] == receiver.calls[0].headers["X-Plivo-Signature-V3"]
     assert (delivery["status"], delivery["attempts"]) == (200, 1)
+    sim.control.clear_log()
+    assert sim.control.callbacks() == []
 
 
 def test_nothing_of_one_scenario_reaches_the_next(sim: Simulator, call: Any, receiver: Any) -> None:

@@ -31,7 +31,7 @@ def test_loading_a_scenario_begins_anew(sim: Simulator, call: Any) -> None:
         "peak_under_way": 0,
         "peak_in_window": {},
     }
-    assert [call("GET").json["conferences"] for _ in range(3)] == [["only"]] * 3
+    assert [call("GET").json["conferences"] for _turn in range(3)] == [["only"]] * 3
 
 
 def test_a_scenario_with_everything_in_it(call: Any, sim: Simulator) -> None:
@@ -42,7 +42,7 @@ def test_a_scenario_with_everything_in_it(call: Any, sim: Simulator) -> None:
             "faults": [{"action": "answer", "status": 503}],
         }
     )
-    assert [call("DELETE", "a/").status for _ in range(2)] == [503, 200]
+    assert [call("DELETE", "a/").status for _turn in range(2)] == [503, 200]
 
 
 def test_a_mistake_changes_nothing(sim: Simulator) -> None:

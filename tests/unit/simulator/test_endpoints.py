@@ -170,7 +170,7 @@ def test_absolute_form_as_sent_to_a_proxy(sim: Simulator, call: Any) -> None:
 
 def test_rate_limit(sim: Simulator, call: Any) -> None:
     sim.control.settings(rate_limit=3, rate_window=0.15)
-    assert [call("GET").status for _ in range(5)] == [200, 200, 200, 429, 429]
+    assert [call("GET").status for _turn in range(5)] == [200, 200, 200, 429, 429]
     answer = call("GET")
     assert (answer.status, answer.headers["Retry-After"]) == (429, None)
     assert "rate limit" in answer.json["error"]
@@ -201,15 +201,15 @@ def test_rate_limit_of_one_account_only(sim: Simulator, call: Any) -> None:
     accounts = {AUTH_ID: {"auth_token": AUTH_TOKEN}, "MA2": {"auth_token": "t", "settings": {"rate_limit": 1}}}
     sim.control.load({"accounts": accounts})
     second = "Basic " + base64.b64encode(b"MA2:t").decode()
-    statuses = [call("GET", "/v1/Account/MA2/Conference/", authorization=second).status for _ in range(2)]
+    statuses = [call("GET", "/v1/Account/MA2/Conference/", authorization=second).status for _turn in range(2)]
     assert statuses == [200, 429]
-    assert [call("GET").status for _ in range(3)] == [200, 200, 200]
+    assert [call("GET").status for _turn in range(3)] == [200, 200, 200]
 
 
 def test_latency_delays_nobody_else(sim: Simulator, wire: Any) -> None:
     sim.control.settings(latency=0.1, jitter=0.02)
     begin = time.monotonic()
-    connections = [wire() for _ in range(5)]
+    connections = [wire() for _turn in range(5)]
     for each in connections:
         each.send()
     for each in connections:
@@ -241,11 +241,13 @@ def test_read_only(sim: Simulator, call: Any) -> None:
     assert call("DELETE", "Sales/").status == 403
     assert call("DELETE").status == 403
     assert call("DELETE", authorization="").status == 401
+    assert call("DELETE", "/v1/Account/MAUNKNOWN/Conference/").status == 404
     # Not even a fault that swallows the request keeps it from being seen.
     sim.control.add_faults({"action": "answer", "status": 503})
     assert call("DELETE").status == 503
     assert [(each["method"], each["name"]) for each in sim.control.violations()] == [
         ("DELETE", "Sales"),
+        ("DELETE", None),
         ("DELETE", None),
         ("DELETE", None),
         ("DELETE", None),

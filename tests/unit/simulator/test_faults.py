@@ -31,20 +31,20 @@ def live(sim: Simulator) -> set[str]:
 
 def test_rules_are_used_up_in_their_order(sim: Simulator, call: Any) -> None:
     sim.control.add_faults({"action": "answer", "status": 500, "times": 2}, {"action": "answer", "status": 429})
-    assert [call("GET").status for _ in range(4)] == [500, 500, 429, 200]
+    assert [call("GET").status for _turn in range(4)] == [500, 500, 429, 200]
     assert [rule["played"] for rule in sim.control.faults()] == [2, 1]
 
 
 def test_a_rule_for_ever_until_cleared(sim: Simulator, call: Any) -> None:
     sim.control.add_faults({"action": "answer", "status": 503, "times": None})
-    assert {call("GET").status for _ in range(5)} == {503}
+    assert {call("GET").status for _turn in range(5)} == {503}
     sim.control.clear_faults()
     assert call("GET").status == 200
 
 
 def test_a_rule_lets_the_first_pass(sim: Simulator, call: Any) -> None:
     sim.control.add_faults({"action": "answer", "status": 503, "skip": 2})
-    assert [call("GET").status for _ in range(4)] == [200, 200, 503, 200]
+    assert [call("GET").status for _turn in range(4)] == [200, 200, 503, 200]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,11 @@ def test_a_status_alone_looks_like_the_api(sim: Simulator, call: Any) -> None:
     answer = call("GET")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "7")
     assert sorted(answer.json) == ["api_id", "error"]
+
+
+def test_a_rule_that_says_nothing_is_a_500(sim: Simulator, call: Any) -> None:
+    sim.control.add_faults({"action": "answer"})
+    assert call("GET").status == 500
 
 
 def test_a_status_that_no_standard_knows(sim: Simulator, call: Any) -> None:

@@ -53,5 +53,9 @@ def test_elsewhere(path: str) -> None:
     assert resolve(path, "/v1").kind == "unknown"
 
 
+def test_no_account_at_all() -> None:
+    assert resolve("/v1/Account/", "/v1") == Target("account", "", slash=False)
+
+
 def test_dots_do_not_climb_above_the_root() -> None:
     assert resolve("/../../v1/Account/MA1/Conference/", "/v1") == Target("collection", "MA1")

@@ -27,7 +27,7 @@ def test_https(tmp_path: Path) -> None:
         assert url.startswith("https://localhost:")
         assert session.get(url, verify=str(bundle), timeout=5).json()["conferences"] == []
         sim.control.add_faults({"action": "reset"}, {"action": "cut_short", "reset": True})
-        for _ in range(2):
+        for _turn in range(2):
             with pytest.raises(requests.exceptions.RequestException, match=r"aborted|broken"):
                 session.get(url, verify=str(bundle), timeout=5)
         with pytest.raises(requests.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):

@@ -147,7 +147,7 @@ def test_ends_and_restarts_between_two_requests() -> None:
 def test_restarts_after_requests() -> None:
     bench = Bench({"name": "a", "ends_after_requests": 1, "restarts_after_requests": 3})
     seen = []
-    for _ in range(4):
+    for _turn in range(4):
         seen.append(bench.live())
         bench.request()
     assert seen == [["a"], [], [], ["a"]]
@@ -171,7 +171,7 @@ def test_requests_count_from_when_a_conference_was_added() -> None:
 @pytest.mark.parametrize("pause", [0, 3])
 def test_people_redial(pause: float) -> None:
     bench = Bench({"name": "a", "run_time": 590, "redial_in": pause})
-    for _ in range(2):
+    for _turn in range(2):
         bench.hang_up()
         assert bench.live() == (["a"] if pause == 0 else [])
         bench.wait(pause)
@@ -261,7 +261,7 @@ def test_settings_of_one_and_of_all() -> None:
 
 def test_jitter_is_the_same_each_time() -> None:
     drawn = []
-    for _ in range(2):
+    for _turn in range(2):
         world = World(Clock())
         world.load({"settings": {"jitter_seed": 7}})
         (account,) = world.accounts.values()
