@@ -222,7 +222,9 @@ class Client:
         """Add to an error what was tried and what to do."""
         error.method, error.url, error.attempts = method, self._transport.url(path), attempts
         times = f" after {attempts} attempts" if attempts > 1 else ""
-        error.msg = f"{method} {error.url}: {error.msg}{times}; {_REMEDIES[error.kind]}."
+        # Cut short is trouble on the way, not the wrong place.
+        remedy = _REMEDIES[CONNECTION if error.kind == PROTOCOL and error.retryable else error.kind]
+        error.msg = f"{method} {error.url}: {error.msg}{times}; {remedy}."
         error.args = (error.msg,)
         return error
 

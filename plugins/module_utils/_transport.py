@@ -156,9 +156,6 @@ def _read(response: requests.Response) -> bytes:
     # urllib3 before 2.0 takes a short body for a whole one.
     if expected is not None and size < expected and not chunked:
         raise _cut_short()
-    # A head that was cut short looks like a whole one that announces nothing.
-    if status in (200, 201, 202) and not (announced or chunked or size):
-        raise _cut_short()
     return b"".join(chunks)
 
 
@@ -226,6 +223,39 @@ def _tls_context(host: str, validate_certs: bool, ca_path: str | None) -> ssl.SS
     return context
 
 
+class _Head:
+    """Reads the head of an answer from a file, and remembers its latest line."""
+
+    def __init__(self, file: t.Any) -> None:
+        self.file = file
+        self.line = b""
+
+    def readline(self, *args: t.Any) -> bytes:
+        self.line = self.file.readline(*args)
+        return self.line
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self.file, name)
+
+
+class _WholeHead(http.client.HTTPResponse):
+    """An answer whose head ends with a blank line.
+
+    For http.client the end of the stream ends a head as well: ``HTTP/1.1 204``, cut short right there, would be the
+    success of a hangup.
+    """
+
+    def begin(self) -> None:
+        head = _Head(self.fp)
+        self.fp = t.cast(t.Any, head)
+        try:
+            super().begin()
+        finally:
+            self.fp = head.file
+        if head.line not in (b"\r\n", b"\n"):
+            raise http.client.IncompleteRead(head.line)
+
+
 def _bounded_adapter(
     attempt: Attempt, sockets: BoundedSockets, context: ssl.SSLContext | None, connections: int
 ) -> t.Any:
@@ -262,10 +292,10 @@ def _bounded_adapter(
             super().endheaders(*args, **kwargs)  # type: ignore[misc]
 
     class BoundedHTTPConnection(Bounded, HTTPConnection):
-        pass
+        response_class = _WholeHead
 
     class BoundedHTTPSConnection(Bounded, HTTPSConnection):
-        pass
+        response_class = _WholeHead
 
     class PlainPool(urllib3.HTTPConnectionPool):
         ConnectionCls = BoundedHTTPConnection
