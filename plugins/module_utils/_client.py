@@ -72,6 +72,8 @@ _SUCCESS = {
 _ACCEPTED = (200, 201, 202)
 
 _MAX_DETAIL = 200
+#: Ansible's own serializer ends with a traceback at some 500 levels, when everything has been done already.
+_MAX_DEPTH = 50
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -145,7 +147,7 @@ class Client:
         return self.send("GET", path, params, until=until)
 
     def delete(
-        self, path: str, params: t.Mapping[str, str] | None = None, *, confirm: t.Callable[[], None] | None = None
+        self, path: str, params: t.Mapping[str, str] | None = None, *, confirm: t.Callable[[], float] | None = None
     ) -> Reply:
         """End something; see ``send``."""
         return self.send("DELETE", path, params, confirm=confirm)
@@ -157,7 +159,7 @@ class Client:
         params: t.Mapping[str, str] | None = None,
         *,
         until: float | None = None,
-        confirm: t.Callable[[], None] | None = None,
+        confirm: t.Callable[[], float] | None = None,
     ) -> Reply:
         """Make a request, again when that may help, until the API has answered as it promises.
 
@@ -166,7 +168,8 @@ class Client:
         :param params: parameters of asynchronous mode. They go into the query, where the API document
             has them, and for DELETE also into a JSON body, where the official SDK has them.
         :param until: moment on ``clock`` after which no attempt starts and none goes on.
-        :param confirm: called before every attempt, when its turn has come; raises PlivoError to call it off.
+        :param confirm: called before every attempt, when its turn has come; raises PlivoError to call it off,
+            or returns the moment on ``clock`` until which the request may leave.
         :raises PlivoError: the last attempt's failure. Its ``doubtful`` says whether any of the attempts
             may have taken effect.
         """
@@ -178,10 +181,9 @@ class Client:
         while True:
             attempt += 1
             with self._window:
-                if confirm is not None:
-                    _call(confirm, failure)
+                leave_by = None if confirm is None else _call(confirm, failure)
                 try:
-                    return self._attempt(method, path, params or {}, attempt, until)
+                    return self._attempt(method, path, params or {}, attempt, until, leave_by)
                 except PlivoError as error:
                     doubtful = (error.doubtful and method != "GET") or (failure is not None and failure.doubtful)
                     failure = error
@@ -197,7 +199,15 @@ class Client:
                 self._window.pause(delay)
             self.sleep(delay)
 
-    def _attempt(self, method: str, path: str, params: t.Mapping[str, str], attempt: int, until: float | None) -> Reply:
+    def _attempt(
+        self,
+        method: str,
+        path: str,
+        params: t.Mapping[str, str],
+        attempt: int,
+        until: float | None,
+        leave_by: float | None,
+    ) -> Reply:
         """Send the request once and judge the answer."""
         headers, body = self._headers, None
         if params and method == "DELETE":
@@ -206,10 +216,18 @@ class Client:
         query = urlencode(params, safe="", quote_via=quote)
         answer = None
         try:
-            remaining = None if until is None else until - self.clock()
-            if remaining is not None and remaining <= 0:
+            now = self.clock()
+            if until is not None and until <= now:
                 raise PlivoError(TIMEOUT, "no time was left for it", retryable=True)
-            answer = self._transport.send(method, path, query, headers, body, remaining)
+            answer = self._transport.send(
+                method,
+                path,
+                query,
+                headers,
+                body,
+                timeout=None if until is None else until - now,
+                leave_within=None if leave_by is None else leave_by - now,
+            )
             data = judge(method, answer, accepted=bool(params))
         except PlivoError as error:
             if answer is not None:
@@ -229,10 +247,10 @@ class Client:
         return error
 
 
-def _call(confirm: t.Callable[[], None], previous: PlivoError | None) -> None:
+def _call(confirm: t.Callable[[], float], previous: PlivoError | None) -> float:
     """Ask whether the request is still wanted; what earlier attempts may have done stays known if it is not."""
     try:
-        confirm()
+        return confirm()
     except PlivoError as error:
         error.previous = previous
         error.doubtful = previous is not None and previous.doubtful
@@ -285,7 +303,8 @@ def _unpromised(status: int, msg: str, api_id: str | None = None) -> PlivoError:
 
 
 def parse_json(body: bytes) -> t.Any:
-    """Strict JSON (RFC 8259): UTF-8, no NaN, and no half characters, which no later stage could print.
+    """Strict JSON (RFC 8259): UTF-8, no NaN, and nothing that Ansible could not print: neither half characters nor
+    values in values without end.
 
     :raises ValueError: it is something else; the text says what.
     """
@@ -301,10 +320,23 @@ def parse_json(body: bytes) -> t.Any:
             raise ValueError("nothing") from None
         kind = "HTML" if text.lstrip()[:1] == "<" else str(error)
         raise ValueError(kind) from None
+    if _is_deeper(data, _MAX_DEPTH):
+        raise ValueError("nested too deeply")
     # Only an escape can smuggle one in: the text itself was UTF-8.
     if "\\u" in text and _LONE_SURROGATE.search(json.dumps(data, ensure_ascii=False)):
         raise ValueError("half a character")
     return data
+
+
+def _is_deeper(data: t.Any, limit: int) -> bool:
+    """Whether lists and objects hold one another to more than so many levels; recursion could not tell."""
+    level = [data]
+    for _depth in range(limit):
+        containers = [value for value in level if isinstance(value, (list, dict))]
+        level = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
+        if not level:
+            return False
+    return True
 
 
 def _finite(text: str) -> float:

@@ -87,7 +87,7 @@ class Conferences:
             raise self._unpromised(reply, path, f"the details are those of another conference, {details.name!r}")
         return dataclasses.replace(details, asked_at=asked_at, seen_at=reply.received_at)
 
-    def hang_up(self, name: str, confirm: t.Callable[[], None] | None = None) -> None:
+    def hang_up(self, name: str, confirm: t.Callable[[], float] | None = None) -> None:
         """End one conference.
 
         :param confirm: see ``Client.send``.
@@ -110,7 +110,7 @@ class Conferences:
         return _api_id(self._client.get(self.path(name), callback))
 
     def queue_hangup(
-        self, name: str, callback: t.Mapping[str, str], confirm: t.Callable[[], None] | None = None
+        self, name: str, callback: t.Mapping[str, str], confirm: t.Callable[[], float] | None = None
     ) -> str:
         """Have one conference ended later, and the outcome sent to a URL."""
         return _api_id(self._client.delete(self.path(name), callback, confirm=confirm))

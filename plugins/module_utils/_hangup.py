@@ -96,24 +96,25 @@ def confirmation(
     seen: Conference,
     accepts: t.Callable[[Conference], bool],
     clock: t.Callable[[], float],
-) -> t.Callable[[], None]:
+) -> t.Callable[[], float]:
     """A look, just before a hangup, whether a conference chosen by bounds still matches them.
 
     :param seen: what was known of it when it was chosen.
     :param accepts: whether it matches.
     :param clock: the client's clock.
-    :returns: a function that raises CalledOffError if it does not. Runs while the hangup's place in the
-        window is held already, so that no wait comes between the look and the hangup.
+    :returns: a function that raises CalledOffError if it does not, and else returns the moment on the clock
+        until which the look is good. Runs while the hangup's place in the window is held already, so that no
+        wait comes between the look and the hangup.
     """
     latest = seen
 
-    def confirm() -> None:
+    def confirm() -> float:
         nonlocal latest
-        if clock() - latest.seen_at <= FRESH_FOR:
-            return
-        latest = conferences.details(seen.name)
-        if not accepts(latest):
-            raise CalledOffError(restarted=_is_another(latest, seen))
+        if clock() - latest.seen_at > FRESH_FOR:
+            latest = conferences.details(seen.name)
+            if not accepts(latest):
+                raise CalledOffError(restarted=_is_another(latest, seen))
+        return latest.seen_at + FRESH_FOR
 
     return confirm
 
@@ -164,8 +165,9 @@ def wait_until_gone(
         look = functools.partial(conferences.details, until=until)
         for name, details in crew.each(suspects, look).items():
             if isinstance(details, PlivoError):
-                # One that ends right now may be listed for a moment longer; one for which the time ran out is live.
-                if details.kind != NOT_FOUND and clock() < deadline:
+                # One that ends right now may be listed for a moment longer, one for which the time ran out is live, and
+                # one that has no URL (it went with all the others) can only be watched in the list.
+                if details.kind != NOT_FOUND and details.attempts and clock() < deadline:
                     raise details
             elif (details.run_time or 0) < details.asked_at - hung_up_at[name]:
                 restarted.append(name)

@@ -22,24 +22,33 @@ class Attempt(threading.local):
 
     def __init__(self) -> None:
         self._ends_at = float("inf")
+        self._leave_by = float("inf")
         #: The request target (path and query) that is meant to be sent.
         self.target = ""
         #: Whether the request went on its way: from then on the server may act on it.
         self.sent = False
 
-    def begin(self, seconds: float, target: str) -> None:
+    def begin(self, seconds: float, target: str, leave_within: float | None = None) -> None:
         """Start the time of an attempt.
 
         :param seconds: how long it may take as a whole.
         :param target: the request target that it is allowed to send.
+        :param leave_within: seconds after which it is not allowed to send it any more.
         """
-        self._ends_at = time.monotonic() + seconds
+        now = time.monotonic()
+        self._ends_at = now + seconds
+        self._leave_by = float("inf") if leave_within is None else now + leave_within
         self.target = target
         self.sent = False
 
     @property
     def expired(self) -> bool:
         return time.monotonic() >= self._ends_at
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is too late to send the request."""
+        return time.monotonic() > self._leave_by
 
     def remaining(self) -> float:
         """Seconds left; raises socket.timeout when there are none."""

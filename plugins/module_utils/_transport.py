@@ -100,19 +100,21 @@ class Transport:
         headers: t.Mapping[str, str],
         body: bytes | None = None,
         timeout: float | None = None,
+        leave_within: float | None = None,
     ) -> Answer:
         """Make one attempt.
 
         :param path: below the base URL, percent-encoded; goes out exactly so.
         :param query: encoded, without the question mark; may be empty.
         :param timeout: seconds, where less than the usual time is left.
+        :param leave_within: seconds in which a connection must be there, or the request is not sent.
         :raises PlivoError: ``timeout``, ``connection``, ``tls``, ``protocol`` (too large, cut short) or
             ``invalid_request`` (it would have gone to another URL). Its ``doubtful`` says whether the
             request was on its way, so that the server may have acted on it.
         """
         suffix = path + ("?" + query if query else "")
         seconds = min(self._timeout, timeout) if timeout is not None else self._timeout
-        self._attempt.begin(seconds, self._base_path + suffix)
+        self._attempt.begin(seconds, self._base_path + suffix, leave_within)
         try:
             request = self._new_request(method, self._base_url + suffix, headers=dict(headers), data=body).prepare()
             response = self._adapter.send(
@@ -288,8 +290,18 @@ def _bounded_adapter(
         def endheaders(self: t.Any, *args: t.Any, **kwargs: t.Any) -> None:
             if self.sock is None:
                 self.connect()
+            if attempt.is_late:
+                raise PlivoError(
+                    TIMEOUT, "not sent, since connecting took so long that its reason was out of date", retryable=True
+                )
             attempt.sent = True
             super().endheaders(*args, **kwargs)  # type: ignore[misc]
+
+        def getresponse(self: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
+            if self.sock is None:
+                # urllib3 goes on after a reset while it was sending, in case there is an answer, and stumbles.
+                raise http.client.RemoteDisconnected("the connection was reset while the request was sent")
+            return super().getresponse(*args, **kwargs)  # type: ignore[misc]
 
     class BoundedHTTPConnection(Bounded, HTTPConnection):
         response_class = _WholeHead

@@ -392,7 +392,7 @@ import dataclasses
 import typing as t
 
 from ..module_utils._client import Client
-from ..module_utils._conference import Conference, Conferences
+from ..module_utils._conference import Conference, Conferences, address_problem
 from ..module_utils._crew import Crew
 from ..module_utils._errors import GUARD, PlivoError, refusal
 from ..module_utils._hangup import confirmation, settle, wait_until_gone
@@ -536,6 +536,9 @@ def choose(task: Task, conferences: Conferences, crew: Crew, result: HangupResul
     # Lists may lag, so a name that is asked for and missing gets a request of its own.
     unlisted = set(names).difference(listed)
     needed = names if task.details or selection.is_bounded else [name for name in names if name in unlisted]
+    if task.is_whole_collection:
+        # What has no URL goes with all the others; there is only no record of it.
+        needed = [name for name in needed if not address_problem(name)]
     found = look_up(conferences, crew, needed, conferences.details, unlisted)
 
     result.before = result.after = set(listed).union(found.values).difference(found.gone)
