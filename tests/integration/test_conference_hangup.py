@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from integration.running import Ansible, Run, credentials
 
+from integration.running import Ansible, Run, credentials
 from plivo_simulator import Control, Simulator
 
 TOKEN = "a-token-of-the-tests"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from integration.running import Ansible, credentials
 
+from integration.running import Ansible, credentials
 from plivo_simulator import Control, Simulator
 
 CONFERENCES = [

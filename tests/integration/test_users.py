@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.running import Ansible, credentials
 
+from integration.running import Ansible, credentials
 from plivo_simulator import AUTH_ID, AUTH_TOKEN, Control, Simulator
 
 INFO = "plivo.voice.conference_info"

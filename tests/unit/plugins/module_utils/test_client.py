@@ -1,0 +1,597 @@
+# Copyright: (c) 2026, the plivo.voice contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The client takes nothing for success that is none, repeats what may pass, and remembers what may have worked."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+import typing as t
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ansible_collections.plivo.voice.plugins.module_utils._client import error_detail, judge, parse_json
+from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoError
+from ansible_collections.plivo.voice.plugins.module_utils._pacing import MAX_BACKOFF, MAX_RETRY_AFTER
+from unit.plugins.support import API_ID, AUTH_ID, TOKEN, Clock, answer, failure_of, lost, scripted_client
+
+OK = answer(200, {"api_id": API_ID})
+LOGIN_PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
+
+# --- judging one answer ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "retryable", "doubtful"),
+    [
+        (300, "redirect", False, False),
+        (302, "redirect", False, False),
+        (304, "redirect", False, False),
+        (399, "redirect", False, False),
+        (400, "invalid_request", False, False),
+        (401, "authentication", False, False),
+        (403, "forbidden", False, False),
+        (404, "not_found", False, False),
+        (405, "invalid_request", False, False),
+        (407, "connection", False, False),
+        (408, "timeout", True, False),
+        (409, "invalid_request", False, False),
+        (422, "invalid_request", False, False),
+        (429, "rate_limited", True, False),
+        (500, "server", True, True),
+        (502, "server", True, True),
+        (599, "server", True, True),
+        (600, "protocol", False, True),
+        (999, "protocol", False, True),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_failing_status_has_its_kind(method: str, status: int, kind: str, retryable: bool, doubtful: bool) -> None:
+    error = failure_of(lambda: judge(method, answer(status, {"error": "why", "api_id": API_ID}), accepted=False))
+    assert (error.kind, error.status, error.retryable, error.doubtful) == (kind, status, retryable, doubtful)
+    assert str(status) in error.msg
+    if kind != "redirect":
+        assert "why" in error.msg
+        assert error.api_id == API_ID
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_only_the_promised_statuses_are_success(method: str, accepted: bool) -> None:
+    taken = []
+    for status in range(100, 1000):
+        try:
+            judge(method, answer(status, {"api_id": API_ID}), accepted)
+        except PlivoError as error:
+            assert error.status == status  # noqa: PT017
+        else:
+            taken.append(status)
+    promised = {("GET", False): [200], ("DELETE", False): [200, 202, 204]}
+    assert taken == promised.get((method, accepted), [200, 201, 202])
+
+
+@pytest.mark.parametrize("location", ["https://elsewhere.example/?token=x", "../"])
+def test_a_redirect_does_not_repeat_where_to(location: str) -> None:
+    error = failure_of(lambda: judge("GET", answer(302, headers={"Location": location}), accepted=False))
+    assert "elsewhere" not in error.msg
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n", b'{"message": "conference hung up", "api_id": "x"}'])
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_hangup_needs_no_body(status: int, body: bytes) -> None:
+    judge("DELETE", answer(status, body=body), accepted=False)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", LOGIN_PAGE, b'{"error": "no"}', b"\xff"])
+def test_a_204_has_no_body_to_look_at(body: bytes) -> None:
+    assert judge("DELETE", answer(204, body=body), accepted=False) == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LOGIN_PAGE,
+        b"\xef\xbb\xbf{}",
+        b"ok",
+        b"{",
+        b"[]",
+        b'"x"',
+        b"1",
+        b"null",
+        b"true",
+        b"NaN",
+        b'{"a": NaN}',
+        b"\xff",
+        b'{"error": "x"}',
+        b'{"error": null}',
+        b'{"error": {}}',
+        b'{"api_id": 1}',
+        b'{"api_id": ["x"]}',
+        b"{}{}",
+        b'{"a": 1e999}',
+        b'{"a": "\\ud800"}',
+        b'{"\\udfff": 1}',
+        b"[" * 100000,
+        b'{"a":' * 100000,
+        b"\x00",
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_200_that_is_no_success_is_none(method: str, body: bytes) -> None:
+    error = failure_of(lambda: judge(method, answer(200, body=body), accepted=False))
+    assert (error.kind, error.status, error.retryable, error.doubtful) == ("protocol", 200, False, True)
+    assert "\n" not in error.msg
+
+
+@pytest.mark.parametrize("body", [b"", b" "])
+def test_a_read_needs_a_body(body: bytes) -> None:
+    assert failure_of(lambda: judge("GET", answer(200, body=body), accepted=False)).kind == "protocol"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"api_id": null}', b'{"api_id": 1}', b'{"message": "async api spawned"}']
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_accepted_without_an_api_id_is_no_acceptance(method: str, body: bytes) -> None:
+    assert failure_of(lambda: judge(method, answer(202, body=body), accepted=True)).kind == "protocol"
+
+
+def test_an_api_id_may_be_missing_where_it_is_not_needed() -> None:
+    assert judge("GET", answer(200, {"conferences": []}), accepted=False) == {"conferences": []}
+    assert judge("GET", answer(200, {"api_id": None}), accepted=False) == {"api_id": None}
+
+
+def test_an_error_in_a_success_says_what_it_said() -> None:
+    error = failure_of(lambda: judge("GET", answer(200, {"error": "no such thing", "api_id": "i"}), accepted=False))
+    assert "no such thing" in error.msg
+    assert error.api_id == "i"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["error", "message", "api_id", "x"]), inner)
+    ),
+    max_leaves=6,
+)
+BODY = st.binary() | JSON.map(lambda data: json.dumps(data).encode())
+
+
+@given(
+    method=st.sampled_from(["GET", "DELETE"]),
+    status=st.integers(100, 999) | st.sampled_from([200, 202, 204, 404]),
+    body=BODY,
+    headers=st.dictionaries(st.sampled_from(["Location", "Retry-After", "Content-Type"]), st.text()),
+    accepted=st.booleans(),
+)
+def test_any_bytes_are_a_value_or_a_failure(
+    method: str, status: int, body: bytes, headers: dict[str, str], accepted: bool
+) -> None:
+    try:
+        data = judge(method, answer(status, body=body, headers=headers), accepted)
+    except PlivoError as error:
+        assert error.status == status  # noqa: PT017
+        assert error.kind == "protocol" or status >= 300  # noqa: PT017
+        assert len(error.msg) < 400  # noqa: PT017
+        assert error.msg.isprintable()  # noqa: PT017
+    else:
+        assert status < 300
+        assert "error" not in data
+        # Whatever was taken can be returned to Ansible.
+        json.dumps(data, allow_nan=False).encode()
+
+
+# --- JSON --------------------------------------------------------------------------------------------
+
+
+@given(JSON)
+def test_json_comes_back(data: t.Any) -> None:
+    assert parse_json(json.dumps(data).encode()) == data
+    printable = "".join(c for c in json.dumps(data, ensure_ascii=False))
+    if not re.search("[\ud800-\udfff]", printable):
+        assert parse_json(printable.encode()) == data
+
+
+@given(st.binary() | st.text(alphabet='{}[]",:\\ud8001e9-.NaInfty tru').map(str.encode))
+@example(b'"\\ud83d\\ude00"')
+@example(b"9" * 5000)
+def test_any_bytes_are_json_or_a_value_error(body: bytes) -> None:
+    try:
+        data = parse_json(body)
+    except ValueError as error:
+        assert str(error)  # noqa: PT017
+    else:
+        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize("body", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999", b"[1e400]"])
+def test_numbers_that_are_none_are_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match="not a JSON value"):
+        parse_json(body)
+
+
+@pytest.mark.parametrize("core", [b'"\\u0041"', b"1"])
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+@pytest.mark.parametrize(
+    ("depth", "taken"),
+    [(20, True), (200, False), (600, False), *((n, False) for n in range(970, 1010, 5)), (10**5, False)],
+)
+def test_what_is_nested_too_deeply_to_be_returned_is_refused(
+    depth: int, taken: bool, opening: bytes, closing: bytes, core: bytes
+) -> None:
+    """Ansible's own serializer needs several frames for each level, and a result that it cannot print is lost."""
+    body = opening * depth + core + closing * depth
+    if taken:
+        json.dumps(parse_json(body))
+    else:
+        with pytest.raises(ValueError, match="nested"):
+            parse_json(body)
+
+
+def test_many_brackets_are_not_deep() -> None:
+    assert len(parse_json(b"[" + b",".join([b"[[]]"] * 1000) + b"]")) == 1000
+    assert parse_json(json.dumps("[" * 1000).encode()) == "[" * 1000
+
+
+def test_html_is_called_by_its_name() -> None:
+    with pytest.raises(ValueError, match="HTML"):
+        parse_json(LOGIN_PAGE)
+    with pytest.raises(ValueError, match="nothing"):
+        parse_json(b"  ")
+
+
+# --- what an error's body says -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "detail", "api_id"),
+    [
+        (b'{"api_id": "i", "error": "text"}', ": text", "i"),
+        (b'{"error": {"error": "inner"}}', ": inner", None),
+        (b'{"error": {"message": "inner"}}', ": inner", None),
+        (b'{"error": {"code": 1}}', "", None),
+        (b'{"error": {"code": 1}, "message": "outer"}', ": outer", None),
+        (b'{"message": "text"}', ": text", None),
+        (b'{"error_code": 7, "message": "text"}', ": text", None),
+        (b"{}", "", None),
+        (b"plain text", ": plain text", None),
+        (LOGIN_PAGE, "", None),
+        (b"  <html>", "", None),
+        (b"", "", None),
+        (b"[]", "", None),
+        (b'"a string"', ": a string", None),
+        (b'{"error": 1}', "", None),
+        (b'{"error": "x", "api_id": 7}', ": x", None),
+        (b'{"error": "two\\nlines\\u0000 and\\ttabs"}', ": two lines and tabs", None),
+        (b"\xff\xfe plain", None, None),
+    ],
+)
+def test_every_form_of_error_that_was_seen(body: bytes, detail: str | None, api_id: str | None) -> None:
+    found, found_id = error_detail(body)
+    assert found_id == api_id
+    assert detail is None or found == detail
+
+
+@given(BODY)
+def test_no_body_hurts_a_message(body: bytes) -> None:
+    detail, api_id = error_detail(body)
+    assert detail == "" or detail.startswith(": ")
+    assert detail.isprintable()
+    assert len(detail) < 250
+    assert api_id is None or isinstance(api_id, str)
+
+
+def test_a_huge_error_is_cut() -> None:
+    assert len(error_detail(b"x" * 10**6)[0]) < 250
+
+
+# --- one request -------------------------------------------------------------------------------------
+
+
+def test_the_credentials_are_basic_and_nothing_else_tells_them(clock: Clock) -> None:
+    client, transport = scripted_client(clock, OK)
+    client.get("/x/")
+    (sent,) = transport.sent
+    login = base64.b64encode(f"{AUTH_ID}:{TOKEN}".encode()).decode()
+    assert sent.headers["Authorization"] == f"Basic {login}"
+    others = {name: value for name, value in sent.headers.items() if name != "Authorization"}
+    assert TOKEN not in str(others) + sent.path + sent.query
+    assert re.fullmatch(r"plivo\.voice/\d+\.\d+\.\d+.*", others["User-Agent"])
+    assert others["Accept-Encoding"] == "identity"
+    assert sent.body is None
+    assert "Content-Type" not in others
+
+
+def test_a_reply_tells_when_it_came_and_after_how_many_attempts(clock: Clock) -> None:
+    client, _transport = scripted_client(clock, answer(503), OK)
+    reply = client.get("/x/")
+    assert (reply.status, reply.api_id, reply.attempts, reply.received_at) == (200, API_ID, 2, 1000.5)
+
+
+def test_parameters_go_into_the_query_and_on_delete_into_the_body_too(clock: Clock) -> None:
+    params = {"callback_url": "https://a/ü?b=c d&e=1#f=%20", "callback_method": "POST"}
+    client, transport = scripted_client(clock, OK, OK)
+    client.get("/x/", params)
+    client.delete("/x/", params)
+    get, delete = transport.sent
+    assert dict(parse_qsl(get.query)) == dict(parse_qsl(delete.query)) == params
+    assert get.query.isascii()
+    assert "#" not in get.query
+    assert get.body is None
+    assert json.loads(delete.body or b"") == params
+    assert delete.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("params", [None, {"callback_url": "https://a/"}])
+def test_check_mode_writes_nothing_ever(clock: Clock, params: dict[str, str] | None) -> None:
+    client, transport = scripted_client(clock, OK, read_only=True)
+    looked: list[int] = []
+    error = failure_of(lambda: client.delete("/x/", params, confirm=lambda: looked.append(1) or 0.0))
+    assert (error.kind, error.method, error.attempts, error.doubtful) == ("invalid_request", "DELETE", 0, False)
+    for method in ("POST", "PUT", "PATCH", "delete", "get"):
+        failure_of(lambda method=method: client.send(method, "/x/"))  # type: ignore[misc]
+    assert transport.sent == looked == []
+    client.get("/x/")
+
+
+def test_a_failure_tells_what_was_tried_and_what_to_do(clock: Clock) -> None:
+    client, _transport = scripted_client(clock, answer(401, {"error": "who?"}))
+    error = failure_of(lambda: client.get("/x/", {"callback_url": "https://secret.example/"}))
+    assert error.msg == "GET https://api.example/v1/x/: answered 401: who?; check auth_id and auth_token."
+    assert str(error) == error.msg
+    assert (error.method, error.url, error.attempts) == ("GET", "https://api.example/v1/x/", 1)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "authentication",
+        "forbidden",
+        "not_found",
+        "rate_limited",
+        "server",
+        "timeout",
+        "connection",
+        "tls",
+        "redirect",
+        "protocol",
+        "invalid_request",
+    ],
+)
+def test_every_kind_of_failure_has_a_remedy(clock: Clock, kind: str) -> None:
+    client, _transport = scripted_client(clock, lost(kind, retryable=False))
+    assert re.fullmatch(r"GET https://\S+: no luck .*; .+\.", failure_of(lambda: client.get("/x/")).msg)
+
+
+# --- again -------------------------------------------------------------------------------------------
+
+PASSING = [lost("connection"), lost("timeout"), lost("protocol"), answer(408), answer(429), answer(500), answer(503)]
+LASTING = [answer(400), answer(401), answer(403), answer(404), answer(302), answer(200, body=LOGIN_PAGE), answer(201)]
+
+
+def step_id(step: t.Any) -> str:
+    return step.kind if isinstance(step, PlivoError) else str(step.status)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("fault", PASSING, ids=step_id)
+def test_what_may_pass_is_tried_again(clock: Clock, method: str, fault: t.Any) -> None:
+    client, transport = scripted_client(clock, fault, fault, fault, fault, OK)
+    assert client.send(method, "/x/").attempts == 5
+    transport.assert_played()
+    assert clock.slept == [0.5, 1.0, 2.0, 4.0]
+    assert sum(client.retried.values()) == 4
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("fault", PASSING, ids=step_id)
+@pytest.mark.parametrize("retries", [0, 1, 4])
+def test_retries_are_as_many_as_allowed(clock: Clock, method: str, fault: t.Any, retries: int) -> None:
+    client, transport = scripted_client(clock, *[fault] * (retries + 1), retries=retries)
+    error = failure_of(lambda: client.send(method, "/x/"))
+    transport.assert_played()
+    assert error.attempts == retries + 1
+    assert error.retryable
+    assert (f"after {retries + 1} attempts" in error.msg) == (retries > 0)
+    assert error.msg.count("https://") == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("fault", LASTING, ids=step_id)
+def test_what_will_not_pass_is_not_tried_again(clock: Clock, method: str, fault: t.Any) -> None:
+    client, transport = scripted_client(clock, fault)
+    error = failure_of(lambda: client.send(method, "/x/"))
+    assert (error.attempts, error.retryable, clock.slept) == (1, False, [])
+    transport.assert_played()
+
+
+def test_retries_are_counted_by_reason(clock: Clock) -> None:
+    client, _transport = scripted_client(clock, answer(429), lost("timeout"), answer(429), answer(503), OK)
+    client.get("/x/")
+    assert client.retried == {"429": 2, "timeout": 1, "503": 1}
+
+
+def test_retries_of_many_threads_are_all_counted() -> None:
+    clock = Clock()
+    client, _transport = scripted_client(clock, *[lost("connection")] * 400, retries=9)
+
+    def work() -> None:
+        for _number in range(10):
+            failure_of(lambda: client.get("/x/"))
+
+    threads = [threading.Thread(target=work) for _number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert client.retried == {"connection": 360}
+
+
+# --- how long ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "delay"),
+    [
+        (429, "7", 7),
+        (503, "7", 7),
+        (408, "7", 7),
+        (429, "61", 60),
+        (429, "999999999999", 60),
+        (429, "-1", 0.5),
+        (429, "0", 0.5),
+        (429, "garbage", 0.5),
+        (429, "Sun, 06 Nov 1994 08:49:37 GMT", 0.5),
+    ],
+)
+def test_retry_after_is_honoured_up_to_a_minute(clock: Clock, status: int, retry_after: str, delay: float) -> None:
+    client, transport = scripted_client(clock, answer(status, headers={"retry-after": retry_after}), OK)
+    client.get("/x/")
+    assert transport.sent[1].at - transport.sent[0].at == delay
+
+
+def test_a_429_makes_everybody_pause(clock: Clock) -> None:
+    client, transport = scripted_client(clock, answer(429, headers={"Retry-After": "20"}), OK, retries=0)
+    failure_of(lambda: client.get("/x/"))
+    # No retry followed, so nobody slept; whoever comes next is still held back by nothing.
+    client.get("/y/")
+    assert transport.sent[1].at == 1000
+
+    client, transport = scripted_client(clock, answer(429, headers={"Retry-After": "20"}), OK, OK)
+    now = clock.now
+    others: list[float] = []
+    sleep = clock.sleep
+
+    def sleep_and_look(seconds: float) -> None:
+        # Another thread's request in the meantime.
+        client.sleep = sleep
+        with client._window:
+            others.append(clock.now)
+        sleep(max(0.0, now + seconds - clock.now))
+
+    client.sleep = sleep_and_look
+    client.get("/x/")
+    assert others == [now + 20]
+
+
+@given(
+    faults=st.lists(
+        st.tuples(
+            st.sampled_from([408, 429, 500, 503]), st.none() | st.text(max_size=3) | st.integers(0, 10**6).map(str)
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    retries=st.integers(0, 6),
+    random=st.floats(0, 1, exclude_max=True),
+)
+def test_the_schedule_stays_within_its_bounds(
+    faults: list[tuple[int, str | None]], retries: int, random: float
+) -> None:
+    clock = Clock()
+    script = [answer(status, headers={} if after is None else {"Retry-After": after}) for status, after in faults]
+    client, transport = scripted_client(clock, *script, *[OK] * 9, retries=retries, random=random)
+    try:
+        client.get("/x/")
+    except PlivoError as error:
+        assert error.attempts == retries + 1  # noqa: PT017
+    assert len(transport.sent) == min(len(faults), retries) + 1
+    times = [sent.at for sent in transport.sent]
+    for delay in (later - earlier for earlier, later in zip(times, times[1:])):
+        assert 0.5 <= delay <= max(MAX_BACKOFF, MAX_RETRY_AFTER + 1)
+    assert sum(clock.slept) <= retries * (MAX_RETRY_AFTER + 1) + 1e-6
+
+
+# --- until -------------------------------------------------------------------------------------------
+
+
+def test_an_attempt_gets_no_more_time_than_is_left(clock: Clock) -> None:
+    client, transport = scripted_client(clock, OK, OK)
+    client.get("/x/", until=1003.5)
+    client.get("/x/")
+    assert [sent.timeout for sent in transport.sent] == [3.5, None]
+
+
+def test_nothing_starts_when_no_time_is_left(clock: Clock) -> None:
+    client, transport = scripted_client(clock)
+    error = failure_of(lambda: client.get("/x/", until=1000))
+    assert (error.kind, error.doubtful) == ("timeout", False)
+    assert transport.sent == clock.slept == []
+
+
+def test_no_retry_is_waited_for_that_would_come_too_late(clock: Clock) -> None:
+    client, transport = scripted_client(clock, answer(503), answer(503))
+    error = failure_of(lambda: client.get("/x/", until=1001))
+    assert (error.status, error.attempts, clock.slept) == (503, 2, [0.5])
+    transport.assert_played()
+
+
+# --- what may have worked ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "doubtful"),
+    [
+        ([answer(404)], False),
+        ([answer(401)], False),
+        ([lost("connection", sent=False)] * 5, False),
+        ([answer(429)] * 5, False),
+        ([lost("connection")] * 5, True),
+        ([lost("timeout")] * 5, True),
+        ([lost("timeout"), answer(404)], True),
+        ([lost("protocol"), answer(404)], True),
+        ([answer(500), answer(404)], True),
+        ([answer(500), answer(401)], True),
+        ([answer(500), answer(429), lost("connection", sent=False), answer(404)], True),
+        ([answer(429), lost("connection", sent=False), answer(404)], False),
+        ([answer(200, body=LOGIN_PAGE)], True),
+        ([lost("timeout"), answer(302)], True),
+    ],
+)
+def test_doubt_about_a_hangup_is_never_forgotten(clock: Clock, script: list[t.Any], doubtful: bool) -> None:
+    client, transport = scripted_client(clock, *script)
+    assert failure_of(lambda: client.delete("/x/")).doubtful is doubtful
+    transport.assert_played()
+
+
+def test_reading_is_never_doubtful(clock: Clock) -> None:
+    client, _transport = scripted_client(clock, lost("timeout"), answer(500), answer(200, body=LOGIN_PAGE))
+    assert not failure_of(lambda: client.get("/x/")).doubtful
+
+
+# --- confirm -----------------------------------------------------------------------------------------
+
+
+def test_every_attempt_is_confirmed_just_before_it_starts(clock: Clock) -> None:
+    client, transport = scripted_client(clock, answer(503), answer(429, headers={"Retry-After": "9"}), OK)
+    confirmed: list[float] = []
+    client.delete("/x/", confirm=lambda: confirmed.append(clock.now) or clock.now + 3)
+    assert confirmed == [sent.at for sent in transport.sent]
+    assert [sent.leave_within for sent in transport.sent] == pytest.approx([3, 3, 3])
+
+
+@pytest.mark.parametrize(("fault", "doubtful"), [(None, False), (answer(503), True), (answer(429), False)])
+def test_a_request_that_is_called_off_is_not_sent(clock: Clock, fault: t.Any, doubtful: bool) -> None:
+    client, transport = scripted_client(clock, *([fault] if fault else []))
+    times = 0
+
+    def confirm() -> float:
+        nonlocal times
+        times += 1
+        if times == (2 if fault else 1):
+            raise PlivoError("called_off", "no more")
+        return clock.now
+
+    error = failure_of(lambda: client.delete("/x/", confirm=confirm))
+    assert (error.kind, error.doubtful) == ("called_off", doubtful)
+    assert (error.previous is None) == (fault is None)
+    transport.assert_played()
+    # Its place in the window is free again.
+    assert client._window._under_way == 0

@@ -1,0 +1,409 @@
+# Copyright: (c) 2026, the plivo.voice contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The account of what was hung up is true, no stale look ends a call, and no wait goes on for ever."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.plivo.voice.plugins.module_utils._conference import Conference, Listing
+from ansible_collections.plivo.voice.plugins.module_utils._crew import Crew
+from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoError
+from ansible_collections.plivo.voice.plugins.module_utils._hangup import (
+    FRESH_FOR,
+    CalledOffError,
+    confirmation,
+    settle,
+    wait_until_gone,
+)
+from unit.plugins.support import API_ID, Clock, failure_of
+
+
+def fail(kind: str, doubtful: bool = False, name: str | None = None) -> PlivoError:
+    return PlivoError(
+        kind,
+        f"no luck ({kind})",
+        method="DELETE",
+        url="https://x/",
+        attempts=1,
+        doubtful=doubtful,
+        conference_name=name,
+    )
+
+
+class FakeConferences:
+    """A world that tells what is listed and since when each conference is live; every look takes some time."""
+
+    def __init__(self, clock: Clock, looks_take: float = 0.0) -> None:
+        self._clock = clock
+        self._looks_take = looks_take
+        #: By name, when it began.
+        self.live: dict[str, float] = {}
+        self.hidden: set[str] = set()
+        self.list_failures: list[PlivoError | None] = []
+        self.detail_failures: dict[str, PlivoError] = {}
+        self.ends: list[tuple[float, str]] = []
+        self.looks: list[str] = []
+
+    def _look(self, what: str, until: float | None) -> None:
+        self.looks.append(what)
+        if until is not None and self._clock() >= until:
+            raise fail("timeout")
+        self._clock.now += self._looks_take
+        for moment, name in self.ends:
+            if moment <= self._clock():
+                self.live.pop(name, None)
+
+    def list(self, *, until: float | None = None) -> Listing:
+        self._look("*", until)
+        failure = self.list_failures.pop(0) if self.list_failures else None
+        if failure:
+            raise failure
+        return Listing(tuple(self.live), API_ID)
+
+    def details(self, name: str, *, until: float | None = None) -> Conference:
+        asked_at = self._clock()
+        self._look(name, until)
+        if name in self.detail_failures:
+            raise self.detail_failures[name]
+        if name not in self.live or name in self.hidden:
+            raise fail("not_found")
+        now = self._clock()
+        return Conference(name, int(now - self.live[name]), 1, {}, asked_at, now)
+
+
+def typed(conferences: object) -> t.Any:
+    return conferences
+
+
+# --- settle ------------------------------------------------------------------------------------------
+
+LISTED = "listed"
+GONE = "gone"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "name", "queued", "where"),
+    [
+        (None, LISTED, False, "done"),
+        (None, GONE, False, "done"),
+        (None, GONE, True, "done"),
+        (fail("server"), GONE, False, "errors"),
+        (fail("authentication"), LISTED, False, "errors"),
+        (fail("not_found"), GONE, False, "ended"),
+        (fail("not_found"), LISTED, False, "errors"),
+        (fail("not_found", doubtful=True), GONE, False, "done"),
+        (fail("not_found", doubtful=True), LISTED, False, "errors"),
+        (fail("timeout", doubtful=True), GONE, False, "done"),
+        (fail("timeout", doubtful=True), LISTED, False, "errors"),
+        (fail("server", doubtful=True), GONE, False, "done"),
+        (fail("server", doubtful=True), LISTED, False, "errors"),
+        (fail("authentication", doubtful=True), GONE, False, "done"),
+        (fail("not_tried"), GONE, False, "errors"),
+        # Queued: the list cannot tell what was taken.
+        (fail("timeout", doubtful=True), GONE, True, "unknown errors"),
+        (fail("timeout", doubtful=True), LISTED, True, "unknown errors"),
+        (fail("connection"), LISTED, True, "errors"),
+        (fail("not_found"), GONE, True, "ended"),
+        (fail("not_found"), LISTED, True, "errors"),
+        (CalledOffError(restarted=False), LISTED, False, "skipped"),
+        (CalledOffError(restarted=True), LISTED, False, "skipped"),
+    ],
+)
+def test_each_outcome_is_accounted_for(
+    clock: Clock, outcome: PlivoError | None, name: str, queued: bool, where: str
+) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {LISTED: 0.0}
+    settled = settle(typed(conferences), {name: outcome}, queued)
+    found = [room for room in ("done", "ended", "skipped", "unknown", "errors") if name in getattr(settled, room)]
+    assert found == where.split()
+
+
+def doubtful_call_off(restarted: bool) -> CalledOffError:
+    error = CalledOffError(restarted)
+    error.doubtful = True
+    error.previous = fail("timeout", doubtful=True)
+    return error
+
+
+def test_a_redial_after_a_lost_answer_is_a_hangup(clock: Clock) -> None:
+    settled = settle(typed(FakeConferences(clock)), {"x": doubtful_call_off(restarted=True)}, queued=False)
+    assert (settled.done, settled.skipped, settled.errors) == (["x"], [], {})
+
+
+def test_a_doubtful_attempt_that_was_not_repeated_is_never_passed_over(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"x": 0.0}
+    settled = settle(typed(conferences), {"x": doubtful_call_off(restarted=False)}, queued=False)
+    assert settled.done == settled.skipped == []
+    assert settled.errors["x"].kind == "timeout"
+    assert settled.errors["x"].conference_name == "x"
+
+
+def test_without_the_list_what_is_doubtful_is_unknown(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.list_failures = [fail("server")]
+    outcomes = {"a": None, "b": fail("timeout", doubtful=True), "c": fail("not_found"), "d": fail("server")}
+    settled = settle(typed(conferences), outcomes, queued=False)
+    assert settled.done == ["a"]
+    assert settled.ended == []
+    assert settled.unknown == ["b", "c"]
+    assert {name: error.kind for name, error in settled.errors.items()} == {
+        "b": "timeout",
+        "c": "not_found",
+        "d": "server",
+    }
+
+
+def test_the_list_is_read_once_and_only_if_it_is_needed(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    settle(typed(conferences), {"a": None, "b": fail("server"), "c": CalledOffError(False)}, queued=False)
+    assert conferences.looks == []
+    settle(typed(conferences), {"a": fail("not_found"), "b": fail("timeout", doubtful=True)}, queued=False)
+    assert conferences.looks == ["*"]
+
+
+def test_one_failure_shared_by_many_is_told_of_each(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": 0.0, "b": 0.0}
+    shared = fail("not_found")
+    settled = settle(typed(conferences), {name: shared.about(name) for name in "abc"}, queued=False)
+    assert settled.ended == ["c"]
+    assert [error.conference_name for error in settled.errors.values()] == ["a", "b"]
+    assert all("listed, but not found" in error.msg for error in settled.errors.values())
+
+
+OUTCOME = st.sampled_from(
+    ["ok", "not_found", "not_found?", "timeout?", "server?", "server", "tls", "not_tried", "off", "off?", "off!?"]
+)
+
+
+@given(
+    kinds=st.dictionaries(st.sampled_from("abcdef"), OUTCOME),
+    listed=st.none() | st.sets(st.sampled_from("abcdef")),
+    queued=st.booleans(),
+)
+def test_every_conference_comes_to_one_end(kinds: dict[str, str], listed: set[str] | None, queued: bool) -> None:
+    def outcome(kind: str) -> PlivoError | None:
+        if kind == "ok":
+            return None
+        error = CalledOffError("!" in kind) if kind.startswith("off") else fail(kind.rstrip("?"))
+        error.doubtful = kind.endswith("?")
+        error.previous = fail("timeout", doubtful=True) if error.doubtful else None
+        return error
+
+    conferences = FakeConferences(Clock())
+    conferences.live = dict.fromkeys(listed or (), 0.0)
+    conferences.list_failures = [fail("server")] if listed is None else []
+    settled = settle(typed(conferences), {name: outcome(kind) for name, kind in kinds.items()}, queued)
+    once = [*settled.done, *settled.ended, *settled.skipped, *settled.errors]
+    assert sorted(once) == sorted(kinds)
+    assert set(settled.unknown) <= set(settled.errors)
+    for name in settled.done:
+        # Only an answer, or doubt together with a list that lacks it (or a younger namesake), says so.
+        assert kinds[name] in ("ok", "off!?") or (kinds[name].endswith("?") and name not in (listed or ()))
+    for name in settled.ended:
+        assert kinds[name] == "not_found"
+    for name, kind in kinds.items():
+        assert kind != "ok" or name in settled.done
+
+
+# --- confirmation ------------------------------------------------------------------------------------
+
+
+def seen(clock: Clock, run_time: int, ago: float = 0.0) -> Conference:
+    return Conference("x", run_time, 1, {}, clock.now - ago, clock.now - ago)
+
+
+@pytest.mark.parametrize(("ago", "looks"), [(0, 0), (4.9, 0), (FRESH_FOR, 0), (5.1, 1), (60, 1)])
+def test_a_look_older_than_five_seconds_is_repeated(clock: Clock, ago: float, looks: int) -> None:
+    assert FRESH_FOR == 5
+    conferences = FakeConferences(clock)
+    conferences.live = {"x": clock.now - 100}
+    confirm = confirmation(typed(conferences), seen(clock, 100, ago), lambda conference: True, clock)
+    good_until = confirm()
+    assert len(conferences.looks) == looks
+    assert good_until == clock.now + FRESH_FOR - (0 if looks else ago)
+
+
+def test_a_repeated_look_is_fresh_itself_and_ages_again(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"x": clock.now - 100}
+    confirm = confirmation(typed(conferences), seen(clock, 100, 10), lambda conference: True, clock)
+    for passed, looks in ((0, 1), (4, 1), (2, 2), (5, 2), (1, 3)):
+        clock.now += passed
+        good_until = confirm()
+        assert len(conferences.looks) == looks
+        assert clock.now <= good_until <= clock.now + FRESH_FOR
+
+
+def test_what_does_not_match_any_more_is_called_off(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"x": clock.now - 100}
+    confirm = confirmation(typed(conferences), seen(clock, 90, 10), lambda conference: False, clock)
+    error = failure_of(confirm)
+    assert isinstance(error, CalledOffError)
+    assert not error.restarted
+
+
+@pytest.mark.parametrize(
+    ("age_when_seen", "seen_ago", "age_now", "restarted"),
+    [
+        (100, 10, 110, False),
+        (100, 10, 109, False),  # whole seconds, and the moments of the two looks
+        (100, 10, 5, True),
+        (2, 10, 5, True),  # older than the other one was, yet another one: it would be 12 by now
+        (0, 10, 8, True),
+        (0, 6, 0, True),
+        (0, 6, 6, False),
+    ],
+)
+def test_another_conference_under_the_same_name_is_recognised_by_its_age(
+    clock: Clock, age_when_seen: int, seen_ago: float, age_now: float, restarted: bool
+) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"x": clock.now - age_now}
+    confirm = confirmation(typed(conferences), seen(clock, age_when_seen, seen_ago), lambda conference: False, clock)
+    error = failure_of(confirm)
+    assert isinstance(error, CalledOffError)
+    assert error.restarted is restarted
+
+
+def test_one_that_is_gone_meanwhile_is_not_found(clock: Clock) -> None:
+    confirm = confirmation(typed(FakeConferences(clock)), seen(clock, 100, 10), lambda conference: True, clock)
+    assert failure_of(confirm).kind == "not_found"
+
+
+# --- wait --------------------------------------------------------------------------------------------
+
+
+def wait(
+    conferences: FakeConferences, clock: Clock, hung_up_at: t.Mapping[str, float], timeout: float = 60.0
+) -> tuple[list[str], dict[str, PlivoError]]:
+    return wait_until_gone(typed(conferences), Crew(2), hung_up_at, timeout, clock, clock.sleep)
+
+
+def test_what_is_gone_at_once_takes_one_look(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"other": 0.0}
+    assert wait(conferences, clock, {"a": clock.now, "b": clock.now}) == ([], {})
+    assert conferences.looks == ["*"]
+    assert clock.slept == []
+
+
+def test_what_ends_later_is_waited_for(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": clock.now - 50, "b": clock.now - 50}
+    conferences.ends = [(clock.now + 8, "a"), (clock.now + 20, "b")]
+    assert wait(conferences, clock, {"a": clock.now, "b": clock.now}) == ([], {})
+    assert 1020 <= clock.now <= 1024
+    # Looks become rarer, but never rarer than every three seconds.
+    assert clock.slept == sorted(clock.slept)
+    assert clock.slept[0] == 0.25
+    assert max(clock.slept) == 3
+    assert conferences.looks.count("*") == len(clock.slept) + 1
+
+
+@pytest.mark.parametrize("timeout", [0.0, 0.1, 5.0, 60.0])
+@pytest.mark.parametrize("looks_take", [0.0, 0.4])
+def test_what_stays_is_an_error_when_the_time_is_over(clock: Clock, timeout: float, looks_take: float) -> None:
+    conferences = FakeConferences(clock, looks_take)
+    conferences.live = {"a": clock.now - 50, "b": clock.now - 50}
+    restarted, still_live = wait(conferences, clock, {"a": clock.now, "b": clock.now}, timeout)
+    assert restarted == []
+    assert list(still_live) == ["a", "b"]
+    for name, error in still_live.items():
+        assert (error.kind, error.conference_name, error.retryable) == ("wait_timeout", name, True)
+        assert "wait_timeout" in error.msg
+    assert 1000 + timeout <= clock.now <= 1000 + timeout + 4
+
+
+def test_a_redial_counts_as_gone(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": clock.now + 0.2, "b": clock.now - 50}
+    conferences.ends = [(clock.now + 2, "b")]
+    assert wait(conferences, clock, {"a": clock.now, "b": clock.now}) == (["a"], {})
+
+
+def test_the_same_conference_is_never_taken_for_a_redial(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": clock.now - 1}
+    restarted, still_live = wait(conferences, clock, {"a": clock.now}, 30)
+    assert (restarted, list(still_live)) == ([], ["a"])
+
+
+def test_no_time_for_all_the_details_is_a_wait_that_ran_out(clock: Clock) -> None:
+    conferences = FakeConferences(clock, looks_take=0.5)
+    conferences.live = {str(number): 0.0 for number in range(30)}
+    _restarted, still_live = wait(conferences, clock, dict.fromkeys(conferences.live, clock.now), 4)
+    assert {error.kind for error in still_live.values()} == {"wait_timeout"}
+    assert list(still_live) == list(conferences.live)
+
+
+def test_a_list_that_fails_at_the_end_does_not_hide_who_is_live(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": 0.0}
+    conferences.list_failures = [None] * 5
+
+    def last_look(seconds: float) -> None:
+        clock.sleep(seconds)
+        if clock.now >= 1010:
+            conferences.list_failures = [fail("timeout")]
+
+    _restarted, still_live = wait_until_gone(typed(conferences), Crew(2), {"a": 1000.0}, 10, clock, last_look)
+    assert list(still_live) == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["server", "authentication", "protocol"])
+def test_a_list_that_cannot_be_read_ends_the_wait(clock: Clock, kind: str) -> None:
+    conferences = FakeConferences(clock)
+    conferences.list_failures = [fail(kind)]
+    assert failure_of(lambda: wait(conferences, clock, {"a": clock.now})).kind == kind
+
+
+def test_details_that_cannot_be_read_end_the_wait(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": 0.0}
+    conferences.detail_failures = {"a": fail("server")}
+    assert failure_of(lambda: wait(conferences, clock, {"a": clock.now})).kind == "server"
+
+
+def test_one_that_is_listed_but_has_no_details_is_waited_for(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": 0.0}
+    conferences.hidden = {"a"}
+    conferences.ends = [(clock.now + 9, "a")]
+    assert wait(conferences, clock, {"a": clock.now}) == ([], {})
+
+
+@given(
+    plans=st.dictionaries(
+        st.sampled_from("abcd"), st.tuples(st.sampled_from(["end", "stay", "redial"]), st.floats(0, 40)), min_size=1
+    ),
+    timeout=st.floats(0, 30),
+    looks_take=st.floats(0, 2),
+)
+def test_the_wait_ends_in_time_and_tells_the_truth(
+    plans: dict[str, tuple[str, float]], timeout: float, looks_take: float
+) -> None:
+    clock = Clock()
+    conferences = FakeConferences(clock, looks_take)
+    for name, (plan, when) in plans.items():
+        conferences.live[name] = clock.now + (0.3 if plan == "redial" else -100)
+        if plan == "end":
+            conferences.ends.append((clock.now + when, name))
+    restarted, still_live = wait(conferences, clock, dict.fromkeys(plans, clock.now), timeout)
+    assert clock.now <= 1000 + timeout + 2 + 5 * looks_take + 0.01
+    for name in restarted:
+        assert plans[name][0] == "redial"
+    for name in still_live:
+        assert name in conferences.live or plans[name][0] == "end"
+    for name, (plan, _when) in plans.items():
+        assert plan != "stay" or name in still_live
+        assert not (name in restarted and name in still_live)

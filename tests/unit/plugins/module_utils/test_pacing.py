@@ -1,0 +1,257 @@
+# Copyright: (c) 2026, the plivo.voice contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The window is never exceeded as the server counts, and no wait is longer than promised."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import typing as t
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.plivo.voice.plugins.module_utils._pacing import (
+    MAX_RETRY_AFTER,
+    WINDOW,
+    SlidingWindow,
+    backoff,
+    parse_retry_after,
+    retry_delay,
+    safe_workers,
+)
+from unit.plugins.support import Clock
+
+#: What the API counts in: "300 requests in 5 seconds".
+SERVER_WINDOW = 5.0
+
+UNIT = st.floats(0, 1, exclude_max=True)
+
+
+def most_in_any_window(arrivals: t.Sequence[float]) -> int:
+    times = sorted(arrivals)
+    return max(sum(start <= time < start + SERVER_WINDOW for time in times) for start in times)
+
+
+class SleptError(Exception):
+    """Raised instead of sleeping, so that one thread can play many."""
+
+
+class FakeWorkers:
+    """Any number of workers on one window, in simulated time: what would wait is tried again later."""
+
+    def __init__(self, limit: int, workers: int) -> None:
+        self.now = 0.0
+        self.window = SlidingWindow(limit, lambda: self.now, self._sleep)
+        self._workers = workers
+
+    def _sleep(self, seconds: float) -> None:
+        assert seconds > 0, "a worker would spin"
+        raise SleptError(seconds)
+
+    def run(self, latencies: t.Sequence[tuple[float, float]]) -> list[float]:
+        """Make the requests; each has a latency there and one back. Returns when each reached the server."""
+        todo = list(latencies)
+        arrivals = []
+        # Per worker: when it acts next, and whether it then ends a request or wants to begin one.
+        events: list[tuple[float, int, bool]] = [(0.0, number, False) for number in range(self._workers)]
+        heapq.heapify(events)
+        while events:
+            self.now, number, ends = heapq.heappop(events)
+            if ends:
+                self.window.__exit__()
+            if not todo:
+                continue
+            try:
+                self.window.__enter__()
+            except SleptError as slept:
+                heapq.heappush(events, (self.now + slept.args[0], number, False))
+                continue
+            there, back = todo.pop(0)
+            arrivals.append(self.now + there)
+            heapq.heappush(events, (self.now + there + back, number, True))
+        return arrivals
+
+
+@given(
+    limit=st.integers(1, 12),
+    workers=st.integers(1, 8),
+    latencies=st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9)), min_size=1, max_size=60),
+)
+def test_the_server_never_counts_more_than_the_limit_whatever_the_latencies(
+    limit: int, workers: int, latencies: list[tuple[float, float]]
+) -> None:
+    arrivals = FakeWorkers(limit, workers).run(latencies)
+    assert len(arrivals) == len(latencies)
+    assert most_in_any_window(arrivals) <= limit
+
+
+def test_the_whole_limit_is_used_at_once() -> None:
+    arrivals = FakeWorkers(200, 16).run([(0.0, 0.001)] * 200)
+    assert max(arrivals) < 0.1
+
+
+def test_a_place_is_free_again_one_window_after_its_request_ended() -> None:
+    arrivals = FakeWorkers(1, 1).run([(0.0, 2.0)] * 3)
+    assert arrivals == pytest.approx([0.0, 2.0 + WINDOW, 2 * (2.0 + WINDOW)])
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_a_pause_holds_everybody_back_also_without_a_limit(limit: int) -> None:
+    clock = Clock()
+    window = SlidingWindow(limit, clock, clock.sleep)
+    window.pause(7)
+    window.pause(3)  # A shorter one does not shorten it.
+    with window:
+        assert clock.now == pytest.approx(1007)
+
+
+def test_no_limit_means_no_wait_and_no_memory() -> None:
+    clock = Clock()
+    window = SlidingWindow(0, clock, clock.sleep)
+    for _number in range(1000):
+        with window:
+            pass
+    assert clock.slept == []
+    assert not window._ended
+
+
+def test_a_place_comes_back_when_the_request_fails() -> None:
+    clock = Clock()
+    window = SlidingWindow(1, clock, clock.sleep)
+    with pytest.raises(ZeroDivisionError), window:
+        raise ZeroDivisionError
+    with window:
+        assert clock.now == pytest.approx(1000 + WINDOW)
+
+
+def test_threads_never_share_a_place() -> None:
+    clock = Clock()
+    window = SlidingWindow(3, clock, clock.sleep)
+    at_once, most = 0, 0
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal at_once, most
+        for _number in range(50):
+            with window:
+                with lock:
+                    at_once += 1
+                    most = max(most, at_once)
+                with lock:
+                    at_once -= 1
+
+    threads = [threading.Thread(target=work) for _number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 <= most <= 3
+
+
+@given(max_connections=st.integers(1, 256), rate_limit=st.integers(2, 100_000))
+def test_workers_that_need_two_places_each_never_hold_all_of_them(max_connections: int, rate_limit: int) -> None:
+    workers = safe_workers(max_connections, rate_limit)
+    assert 1 <= workers <= max_connections
+    # All of them hold one place: there must still be one for somebody's second.
+    assert workers < rate_limit
+
+
+def test_workers_are_the_connections_where_nothing_limits_them() -> None:
+    assert safe_workers(16, 0) == 16
+    assert safe_workers(16, 200) == 16
+    assert safe_workers(16, 1) == 1
+
+
+@given(limit=st.integers(2, 9), max_connections=st.integers(1, 9))
+def test_looking_again_while_holding_a_place_never_locks_up(limit: int, max_connections: int) -> None:
+    """Every safe worker holds a place and asks for a second one; some second one must be had in bounded time."""
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        raise SleptError(seconds)
+
+    window = SlidingWindow(limit, lambda: now, sleep)
+    for _worker in range(safe_workers(max_connections, limit)):
+        window.__enter__()
+    window.__enter__()
+
+
+# --- the retry schedule ------------------------------------------------------------------------------
+
+
+@given(attempt=st.integers(1, 10_000), random=UNIT)
+def test_backoff_stays_within_its_bounds(attempt: int, random: float) -> None:
+    longest = min(30.0, 2.0 ** min(attempt - 1, 20))
+    assert longest / 2 <= backoff(attempt, random) <= longest
+
+
+def test_the_shortest_schedule_outlasts_the_window_of_the_api() -> None:
+    assert sum(backoff(attempt, 0.0) for attempt in (1, 2, 3, 4)) > SERVER_WINDOW
+
+
+@given(attempt=st.integers(1, 200), retry_after=st.none() | st.floats(0, 1e9), random=UNIT)
+def test_a_delay_honours_the_server_up_to_a_minute(attempt: int, retry_after: float | None, random: float) -> None:
+    delay = retry_delay(attempt, retry_after, random)
+    assert 0.5 <= delay <= MAX_RETRY_AFTER + 1
+    assert delay >= min(retry_after or 0, MAX_RETRY_AFTER)
+    if retry_after is None:
+        assert delay == backoff(attempt, random)
+
+
+def test_those_who_were_told_the_same_moment_do_not_come_back_together() -> None:
+    assert retry_delay(1, 10, 0.0) == 10
+    assert retry_delay(1, 10, 0.5) > 10
+
+
+# --- Retry-After -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("0", 0),
+        ("7", 7),
+        (" 7 ", 7),
+        ("-7", None),
+        ("+7", None),
+        ("7.5", None),
+        ("1e3", None),
+        ("nan", None),
+        ("inf", None),
+        ("soon", None),
+        ("\u0667", None),
+        ("²", None),
+        ("9" * 5000, 60),
+        ("999999999", 999999999),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", None),  # long past
+        ("Sun, 06 Nov 99999 08:49:37 GMT", None),
+        ("Sun, 99 Nov 2094 99:99:99 GMT", None),
+    ],
+)
+def test_retry_after_is_read_or_ignored(value: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(value, now=1_700_000_000.0) == seconds
+
+
+@given(st.integers(1, 1_000_000))
+def test_a_date_is_held_to_the_time_of_day(seconds: int) -> None:
+    now = 1_700_000_000
+    assert parse_retry_after(formatdate(now + seconds, usegmt=True), float(now)) == seconds
+    assert parse_retry_after(formatdate(now - seconds, usegmt=True), float(now)) is None
+
+
+DATELIKE = st.lists(
+    st.sampled_from(["Sun", "Nov", "GMT", "+9999", "-", ",", ":", " ", "0", "99", "1994", "08:49", "é", "\t", "Z"])
+).map("".join)
+
+
+@given(st.text() | DATELIKE, st.floats(0, 4e9))
+def test_no_retry_after_can_hurt(value: str, now: float) -> None:
+    seconds = parse_retry_after(value, now)
+    assert seconds is None or seconds >= 0
+    assert 0.5 <= retry_delay(1, seconds, 0.0) < MAX_RETRY_AFTER + 1

@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, the plivo.voice contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs a module's ``run()`` against the simulated API, as the adapter does, and tells what the server saw."""
+
+from __future__ import annotations
+
+import json
+import time
+import types
+import typing as t
+
+import pytest
+
+from ansible_collections.plivo.voice.plugins.module_utils._client import Client
+from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoError
+from ansible_collections.plivo.voice.plugins.module_utils._module import (
+    CONNECTION_OPTIONS,
+    SELECTION_OPTIONS,
+    failure,
+)
+from ansible_collections.plivo.voice.plugins.module_utils._pacing import SlidingWindow
+from ansible_collections.plivo.voice.plugins.module_utils._transport import Transport
+from ansible_collections.plivo.voice.plugins.modules import conference_hangup, conference_info
+from plivo_simulator import AUTH_ID, AUTH_TOKEN, Simulator
+
+Values = dict[str, t.Any]
+
+#: Nobody listens there: the simulator's callbacks go nowhere, and nobody waits for them.
+CALLBACK = "http://127.0.0.1:9/done?x=1#ct=2000&rt=40000"
+
+
+def defaults(module: types.ModuleType) -> Values:
+    """The options as Ansible hands them over when none is given."""
+    own: list[t.Mapping[str, t.Any]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "run_module", lambda options, *_more: own.append(options))
+        module.main()
+    specs = {**CONNECTION_OPTIONS, **SELECTION_OPTIONS, **own[0]}
+    return {option: spec.get("default") for option, spec in specs.items()}
+
+
+DEFAULTS = {module: defaults(module) for module in (conference_hangup, conference_info)}
+RESULTS = {conference_hangup: conference_hangup.HangupResult, conference_info: conference_info.InfoResult}
+
+
+class World:
+    """The simulated platform, and tasks run on it in a time of their own: who sleeps makes the server's clock go on."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.control = sim.control
+        self._ahead = 0.0
+        self.slept: list[float] = []
+        #: What the server saw of the last task: "GET *" is the list, "DELETE Sales" a hangup.
+        self.requests: list[str] = []
+        self.log: list[dict[str, t.Any]] = []
+
+    def load(self, *conferences: str | t.Mapping[str, t.Any], **settings: t.Any) -> None:
+        """Begin anew with these conferences."""
+        account = {"auth_token": AUTH_TOKEN, "conferences": list(conferences)}
+        self.control.load({"accounts": {AUTH_ID: account}, "settings": {"rate_limit": 0, **settings}})
+
+    @property
+    def live(self) -> list[str]:
+        return list(self.control.conferences())
+
+    def clock(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._ahead += seconds
+        self.control.advance_clock(seconds)
+
+    def _run(self, module: types.ModuleType, check: bool, timeout: float, given: Values) -> Values:
+        params = {**DEFAULTS[module], "auth_id": AUTH_ID, "auth_token": AUTH_TOKEN, "rate_limit": 0, **given}
+        client = Client(
+            Transport(self.sim.api_url, timeout=timeout, connections=params["max_connections"]),
+            params["auth_id"],
+            params["auth_token"],
+            window=SlidingWindow(params["rate_limit"], self.clock, self.sleep),
+            retries=params["retries"],
+            read_only=check,
+            clock=self.clock,
+            sleep=self.sleep,
+            random=lambda: 0.0,
+        )
+        result = RESULTS[module]()
+        self.control.clear_log()
+        try:
+            module.run(params, client, check, result)
+        except PlivoError as error:
+            result.errors.insert(0, error)
+        values: Values = result.as_values(True)
+        if result.errors:
+            values = {**failure(result.errors, result.summary()), **values, "failed": True}
+        self.log = self.control.log()
+        self.requests = [f"{entry['method']} {entry['name'] or '*'}" for entry in self.log]
+        text = json.dumps(values, allow_nan=False)
+        assert AUTH_TOKEN not in text
+        assert "\\n" not in values.get("msg", "")
+        return values
+
+    def info(self, *, check: bool = False, timeout: float = 5.0, **params: t.Any) -> Values:
+        return self._run(conference_info, check, timeout, params)
+
+    def hangup(self, *, check: bool = False, timeout: float = 5.0, **params: t.Any) -> Values:
+        return self._run(conference_hangup, check, timeout, params)
+
+    @property
+    def writes(self) -> list[str]:
+        return [request for request in self.requests if not request.startswith("GET ")]
+
+
+@pytest.fixture(scope="module")
+def running_simulator() -> t.Iterator[Simulator]:
+    with Simulator() as sim:
+        yield sim
+
+
+@pytest.fixture
+def world(running_simulator: Simulator) -> World:
+    return World(running_simulator)
