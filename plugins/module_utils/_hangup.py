@@ -16,6 +16,8 @@ from ._lookup import listed_but_not_found
 
 #: A conference chosen by bounds is hung up only if it was seen to match them so recently (seconds).
 FRESH_FOR = 5.0
+#: A look that is older is made again, so that some of its time is left for connecting.
+LOOK_AGAIN_AFTER = 4.0
 
 #: Pauses between two looks while waiting (seconds): soon at first, since most are gone at once.
 _FIRST_PAUSE = 0.25
@@ -110,7 +112,7 @@ def confirmation(
 
     def confirm() -> float:
         nonlocal latest
-        if clock() - latest.seen_at > FRESH_FOR:
+        if clock() - latest.seen_at > LOOK_AGAIN_AFTER:
             latest = conferences.details(seen.name)
             if not accepts(latest):
                 raise CalledOffError(restarted=_is_another(latest, seen))

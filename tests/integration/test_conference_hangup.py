@@ -251,7 +251,7 @@ def test_asynchronous_mode_queues(ansible: Ansible, simulator: Simulator, contro
     (queued,) = real["queued"]
     assert queued["conference_name"] is None
     assert queued["api_id"]
-    *_, delete = control.log()
+    delete = control.log()[-1]
     assert delete["method"] == "DELETE"
     parameters = {"callback_url": callback, "callback_method": "GET"}
     assert dict(parse_qsl(delete["query"])) == parameters

@@ -190,7 +190,7 @@ def test_whole_numbers_as_text_or_number(field: str, value: t.Any, number: int) 
     result = parse_details(reply(data)).as_result(members=True)
     found = result[field] if field in DETAILS else result["members"][0][field]
     assert found == number
-    assert type(found) is int
+    assert isinstance(found, int)
 
 
 WRONG = {
@@ -235,7 +235,7 @@ def test_a_member_may_lack_what_it_likes() -> None:
 def test_flags_as_boolean_or_text(value: t.Any, flag: bool) -> None:
     (member,) = parse_details(reply({**DETAILS, "members": [{"muted": value, "deaf": value}]})).fields["members"]
     assert member == {"muted": flag, "deaf": flag}
-    assert type(member["muted"]) is bool
+    assert isinstance(member["muted"], bool)
 
 
 @pytest.mark.parametrize(

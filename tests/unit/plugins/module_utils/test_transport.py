@@ -120,7 +120,7 @@ def recorder() -> t.Iterator[Recorder]:
             peer.send(b"HTTP/1.1 204 X\r\n\r\n")
 
     server = RawServer(answer_for_ever)
-    with pytest.MonkeyPatch.context() as patch, server:
+    with server, pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
             patch.delenv(name)
         client = Client(
