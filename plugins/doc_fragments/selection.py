@@ -42,6 +42,7 @@ options:
   use_regex:
     description:
       - Whether O(patterns) and O(excludes) hold regular expressions of Python. Each must match the whole name.
+      - Some expressions, such as V((a+\)+b), take for ever on an unlucky name. Nothing can cut that short.
     type: bool
     default: false
   min_run_time:
