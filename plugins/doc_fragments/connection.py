@@ -118,7 +118,8 @@ notes:
     conferences into quotes.
   - Ansible splits a text given to a list option at its commas. Write O(names), O(patterns) and O(excludes) as YAML
     lists, and use O(name) for one conference, which is never split.
-  - Retries are told once, at the end of the task, as a warning such as C(12 retries. 9 x 429, 3 x timeout).
+  - "Retries are told once, at the end of the task, as a warning such as C(12 retries: 9 × 429, 3 × timeout)."
+  - A task that is killed, by its C(timeout) keyword or by a cancelled job, can give no account of what it has done.
   - In a failure RV(error) says what kind it was, so that playbooks can branch on it, and everything that was done or
     read before it is returned just the same.
 """

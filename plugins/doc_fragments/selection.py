@@ -14,8 +14,8 @@ options:
   name:
     description:
       - Exactly the conference with this name. Commas in it are a part of the name.
-      - A name that is empty, blank, C(.) or C(..), or that has such a piece between slashes, is refused. No URL
-        surely reaches it and nothing else.
+      - A name that is empty, blank, C(.) or C(..) is refused, and so is one that has such a piece before, between or
+        after slashes. No URL surely reaches it and nothing else.
       - Excludes O(names) and O(patterns). Null counts as not given.
     type: str
   names:
@@ -56,10 +56,10 @@ options:
     type: str
   min_members:
     description:
-      - Only conferences with at least so many members.
+      - Only conferences with at least so many members, from V(0) to V(1000000000).
     type: int
   max_members:
     description:
-      - Only conferences with at most so many members.
+      - Only conferences with at most so many members, from V(0) to V(1000000000).
     type: int
 """

@@ -72,7 +72,8 @@ def judge(method: str, answer: Answer, accepted: bool) -> dict[str, t.Any]:
             status=status,
             api_id=api_id,
             retryable=kind == SERVER or status in _RETRYABLE,
-            doubtful=status >= 500,
+            # A gateway says 408 or 5xx also when it has handed the request on.
+            doubtful=status >= 500 or status == 408,
         )
     if status not in (_ACCEPTED if accepted else _SUCCESS[method]):
         raise _unpromised(status, f"answered {status}, which the API never does here")

@@ -18,36 +18,20 @@ from urllib.parse import quote, urlencode
 
 from ._answers import judge
 from ._errors import (
-    AUTHENTICATION,
     CONNECTION,
-    FORBIDDEN,
     INVALID_REQUEST,
-    NOT_FOUND,
     PROTOCOL,
     RATE_LIMITED,
-    REDIRECT,
-    SERVER,
+    REMEDIES,
     TIMEOUT,
-    TLS,
     PlivoError,
 )
 from ._pacing import SlidingWindow, parse_retry_after, retry_delay
 from ._transport import Transport
 from ._version import VERSION
 
-_REMEDIES = {
-    AUTHENTICATION: "check auth_id and auth_token",
-    FORBIDDEN: "check what these credentials may do",
-    NOT_FOUND: "check api_url and auth_id",
-    RATE_LIMITED: "lower rate_limit, or run it when less else uses the account",
-    SERVER: "run it again later",
-    TIMEOUT: "run it again later, or raise timeout",
-    CONNECTION: "check api_url, the network and the proxy variables of the environment",
-    TLS: "check api_url, or name the right CA bundle with ca_path",
-    REDIRECT: "check api_url: redirects are never followed",
-    PROTOCOL: "check that api_url is the API itself and not a proxy or a login page",
-    INVALID_REQUEST: "check the options of the task",
-}
+#: See ``Client.send``.
+Confirm = t.Callable[[t.Optional[PlivoError]], float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,13 +41,15 @@ class Reply:
     :ivar status: the HTTP status.
     :ivar data: the JSON object, empty for an answer without a body.
     :ivar api_id: Plivo's identifier of the request.
-    :ivar received_at: when it came, on the client's clock.
+    :ivar asked_at: when the attempt that it answers began, on the client's clock.
+    :ivar received_at: when it came.
     :ivar attempts: how many attempts it took.
     """
 
     status: int
     data: dict[str, t.Any]
     api_id: str | None
+    asked_at: float
     received_at: float
     attempts: int
 
@@ -105,10 +91,9 @@ class Client:
         self._lock = threading.Lock()
         #: Why attempts were repeated, and how often.
         self.retried: collections.Counter[str] = collections.Counter()
-        # Not requests' own Basic authentication: that needs Latin-1, and ~/.netrc could replace it.
-        login = base64.b64encode(f"{auth_id}:{auth_token}".encode()).decode("ascii")
         self._headers = {
-            "Authorization": "Basic " + login,
+            # Not requests' own Basic authentication: that needs Latin-1, and ~/.netrc could replace it.
+            "Authorization": "Basic " + basic_login(auth_id, auth_token),
             "Accept": "application/json",
             # A small compressed answer can unpack to a huge one; plain, its size is known as it comes.
             "Accept-Encoding": "identity",
@@ -119,9 +104,7 @@ class Client:
         """Read something; see ``send``."""
         return self.send("GET", path, params, until=until)
 
-    def delete(
-        self, path: str, params: t.Mapping[str, str] | None = None, *, confirm: t.Callable[[], float] | None = None
-    ) -> Reply:
+    def delete(self, path: str, params: t.Mapping[str, str] | None = None, *, confirm: Confirm | None = None) -> Reply:
         """End something; see ``send``."""
         return self.send("DELETE", path, params, confirm=confirm)
 
@@ -132,7 +115,7 @@ class Client:
         params: t.Mapping[str, str] | None = None,
         *,
         until: float | None = None,
-        confirm: t.Callable[[], float] | None = None,
+        confirm: Confirm | None = None,
     ) -> Reply:
         """Make a request, again when that may help, until the API has answered as it promises.
 
@@ -141,8 +124,9 @@ class Client:
         :param params: parameters of asynchronous mode. They go into the query, where the API document
             has them, and for DELETE also into a JSON body, where the official SDK has them.
         :param until: moment on ``clock`` after which no attempt starts and none goes on.
-        :param confirm: called before every attempt, when its turn has come; raises PlivoError to call it off,
-            or returns the moment on ``clock`` until which the request may leave.
+        :param confirm: called before every attempt, when its turn has come, with the failure of the one before (none
+            at first); raises PlivoError to call it off, or returns the moment on ``clock`` until which the request
+            may leave.
         :raises PlivoError: the last attempt's failure. Its ``doubtful`` says whether any of the attempts
             may have taken effect.
         """
@@ -153,7 +137,10 @@ class Client:
         attempt = 0
         while True:
             attempt += 1
-            with self._window:
+            if not self._window.enter(until):
+                late = PlivoError(TIMEOUT, "not sent, since its turn would have come too late", retryable=True)
+                raise failure or self.describe(late, method, path, attempts=0)
+            try:
                 leave_by = None if confirm is None else _call(confirm, failure)
                 try:
                     return self._attempt(method, path, params or {}, attempt, until, leave_by)
@@ -161,6 +148,8 @@ class Client:
                     doubtful = (error.doubtful and method != "GET") or (failure is not None and failure.doubtful)
                     failure = error
                     failure.doubtful = doubtful
+            finally:
+                self._window.leave()
             delay = retry_delay(attempt, failure.retry_after, self._random())
             too_late = until is not None and self.clock() + delay >= until
             if not failure.retryable or attempt > self._retries or too_late:
@@ -188,8 +177,8 @@ class Client:
             headers = {**headers, "Content-Type": "application/json"}
         query = urlencode(params, safe="", quote_via=quote)
         answer = None
+        now = self.clock()
         try:
-            now = self.clock()
             if until is not None and until <= now:
                 raise PlivoError(TIMEOUT, "no time was left for it", retryable=True)
             answer = self._transport.send(
@@ -207,23 +196,28 @@ class Client:
                 error.retry_after = parse_retry_after(answer.headers.get("Retry-After"), time.time())
             self.describe(error, method, path, attempt)
             raise
-        return Reply(answer.status, data, data.get("api_id"), self.clock(), attempt)
+        return Reply(answer.status, data, data.get("api_id"), now, self.clock(), attempt)
 
     def describe(self, error: PlivoError, method: str, path: str, attempts: int) -> PlivoError:
         """Add to an error what was tried and what to do."""
         error.method, error.url, error.attempts = method, self._transport.url(path), attempts
-        times = f" after {attempts} attempts" if attempts > 1 else ""
+        times = f", after {attempts} attempts" if attempts > 1 else ""
         # Cut short is trouble on the way, not the wrong place.
-        remedy = _REMEDIES[CONNECTION if error.kind == PROTOCOL and error.retryable else error.kind]
+        remedy = REMEDIES[CONNECTION if error.kind == PROTOCOL and error.retryable else error.kind]
         error.msg = f"{method} {error.url}: {error.msg}{times}; {remedy}."
         error.args = (error.msg,)
         return error
 
 
-def _call(confirm: t.Callable[[], float], previous: PlivoError | None) -> float:
+def basic_login(auth_id: str, auth_token: str) -> str:
+    """The credentials as HTTP Basic authentication sends them (RFC 7617); as secret as the token itself."""
+    return base64.b64encode(f"{auth_id}:{auth_token}".encode()).decode("ascii")
+
+
+def _call(confirm: Confirm, previous: PlivoError | None) -> float:
     """Ask whether the request is still wanted; what earlier attempts may have done stays known if it is not."""
     try:
-        return confirm()
+        return confirm(previous)
     except PlivoError as error:
         error.previous = previous
         error.doubtful = previous is not None and previous.doubtful

@@ -10,7 +10,7 @@ import re
 import typing as t
 from urllib.parse import quote, unquote
 
-from ._client import Client, Reply
+from ._client import Client, Confirm, Reply
 from ._errors import INVALID_REQUEST, PROTOCOL, PlivoError
 
 T = t.TypeVar("T")
@@ -80,14 +80,13 @@ class Conferences:
     def details(self, name: str, *, until: float | None = None) -> Conference:
         """One conference with its members; a ``not_found`` error may also mean a wrong URL."""
         path = self.path(name)
-        asked_at = self._client.clock()
         reply = self._client.get(path, until=until)
         details = self._checked(reply, path, parse_details)
         if details.name != name:
             raise self._unpromised(reply, path, f"the details are those of another conference, {details.name!r}")
-        return dataclasses.replace(details, asked_at=asked_at, seen_at=reply.received_at)
+        return dataclasses.replace(details, asked_at=reply.asked_at, seen_at=reply.received_at)
 
-    def hang_up(self, name: str, confirm: t.Callable[[], float] | None = None) -> None:
+    def hang_up(self, name: str, confirm: Confirm | None = None) -> None:
         """End one conference.
 
         :param confirm: see ``Client.send``.
@@ -109,9 +108,7 @@ class Conferences:
         """Have one conference's details sent to a URL."""
         return _api_id(self._client.get(self.path(name), callback))
 
-    def queue_hangup(
-        self, name: str, callback: t.Mapping[str, str], confirm: t.Callable[[], float] | None = None
-    ) -> str:
+    def queue_hangup(self, name: str, callback: t.Mapping[str, str], confirm: Confirm | None = None) -> str:
         """Have one conference ended later, and the outcome sent to a URL."""
         return _api_id(self._client.delete(self.path(name), callback, confirm=confirm))
 
@@ -123,7 +120,9 @@ class Conferences:
         """Where one conference is, below the base URL; raises PlivoError if that cannot be said."""
         problem = address_problem(name)
         if problem:
-            raise PlivoError(INVALID_REQUEST, f"{name!r} cannot be addressed: {problem}; only all: true reaches it.")
+            raise PlivoError(
+                INVALID_REQUEST, f"{name!r} cannot be addressed: {problem}. Only a hangup of all conferences ends it."
+            )
         return f"{self._collection}{quote(name, safe='')}/"
 
     def _checked(self, reply: Reply, path: str, parse: t.Callable[[Reply], T]) -> T:

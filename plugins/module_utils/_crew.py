@@ -11,6 +11,7 @@ import typing as t
 from ._errors import (
     AUTHENTICATION,
     CONNECTION,
+    INTERNAL,
     NOT_TRIED,
     REDIRECT,
     TIMEOUT,
@@ -20,10 +21,12 @@ from ._errors import (
 
 T = t.TypeVar("T")
 
-#: After one of these nothing else can succeed: it is the account or the way to it.
-_HOPELESS = (AUTHENTICATION, TLS, REDIRECT)
+#: After one of these nothing else can succeed: it is the account, the way to it, or this program.
+_HOPELESS = (AUTHENTICATION, TLS, REDIRECT, INTERNAL)
 #: So many of these one after another, each after all its retries, mean that the host is gone.
 _SILENT = (CONNECTION, TIMEOUT)
+#: With these, a gateway says the same of the host behind it.
+_SILENT_STATUSES = (502, 503, 504)
 _SILENT_LIMIT = 3
 
 
@@ -40,9 +43,9 @@ class Breaker:
 
         :param error: its failure, if it failed.
         """
-        if error is not None and not error.attempts:
+        if error is not None and not error.attempts and error.kind != INTERNAL:
             return  # No request was made, so nothing was learned.
-        silent = error is not None and error.kind in _SILENT
+        silent = error is not None and (error.kind in _SILENT or error.status in _SILENT_STATUSES)
         self._silent = self._silent + 1 if silent else 0
         hopeless = error is not None and error.kind in _HOPELESS
         if self.cause is None and (hopeless or self._silent >= _SILENT_LIMIT):
@@ -69,12 +72,11 @@ class Crew:
             because the breaker had tripped, have an error of kind ``not_tried``.
         """
         outcomes: dict[str, T | PlivoError] = {}
-        bugs: list[BaseException] = []
         queue = iter(names)
 
         def next_name() -> str | None:
             with self._lock:
-                return None if self.breaker.cause or bugs else next(queue, None)
+                return None if self.breaker.cause else next(queue, None)
 
         def labour() -> None:
             while True:
@@ -87,22 +89,25 @@ class Crew:
                 except PlivoError as failure:
                     failure.conference_name = name
                     error = outcomes[name] = failure
-                except BaseException as bug:  # pylint: disable=broad-exception-caught
-                    bugs.append(bug)
-                    return
+                except Exception as bug:  # pylint: disable=broad-exception-caught
+                    # It must not take along the account of what was done for the others.
+                    error = outcomes[name] = internal_error(bug, name)
                 with self._lock:
                     self.breaker.record(error)
 
         helpers = min(self._workers, len(names)) - 1
         # Daemons, so that an interrupted task does not hang on requests that nobody waits for.
-        threads = [threading.Thread(target=labour, daemon=True) for _number in range(helpers)]
-        for thread in threads:
-            thread.start()
+        threads = []
+        for _number in range(helpers):
+            thread = threading.Thread(target=labour, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                break  # The system has no more of them; those that there are do the work.
+            threads.append(thread)
         labour()
         for thread in threads:
             thread.join()
-        if bugs:
-            raise bugs[0]
         return {name: outcomes[name] if name in outcomes else self._not_tried(name) for name in names}
 
     def _not_tried(self, name: str) -> PlivoError:
@@ -110,3 +115,10 @@ class Crew:
         reason = f"after {cause.msg}" if cause else "after a failure"
         retryable = bool(cause and cause.retryable)
         return PlivoError(NOT_TRIED, f"not tried, {reason}", retryable=retryable, conference_name=name)
+
+
+def internal_error(bug: Exception, name: str | None = None) -> PlivoError:
+    """A mistake of this collection, told like any other failure."""
+    msg = f"internal error: {type(bug).__name__}: {bug}; please report it, with the output at -vvv."
+    # Where it came from is not known, so a request may have been on its way.
+    return PlivoError(INTERNAL, " ".join(msg.split()), doubtful=True, conference_name=name)

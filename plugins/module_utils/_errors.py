@@ -21,6 +21,22 @@ PROTOCOL = "protocol"
 GUARD = "guard"
 WAIT_TIMEOUT = "wait_timeout"
 NOT_TRIED = "not_tried"
+INTERNAL = "internal"
+
+#: What to do about a request that failed, in the words of the modules' options.
+REMEDIES = {
+    AUTHENTICATION: "check auth_id and auth_token",
+    FORBIDDEN: "check what these credentials may do",
+    NOT_FOUND: "check api_url and auth_id",
+    RATE_LIMITED: "lower rate_limit, or run it when less else uses the account",
+    SERVER: "run it again later",
+    TIMEOUT: "run it again later, or raise timeout",
+    CONNECTION: "check api_url, the network and the proxy variables of the environment",
+    TLS: "check api_url, or name the right CA bundle with ca_path",
+    REDIRECT: "check api_url: redirects are never followed",
+    PROTOCOL: "check that api_url is the API itself and not a proxy or a login page",
+    INVALID_REQUEST: "check the options of the task",
+}
 
 
 class PlivoError(Exception):

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import typing as t
 
+from ._client import Confirm
 from ._conference import Conference, Conferences
 from ._crew import Crew
 from ._errors import NOT_FOUND, WAIT_TIMEOUT, PlivoError
@@ -98,24 +99,27 @@ def confirmation(
     seen: Conference,
     accepts: t.Callable[[Conference], bool],
     clock: t.Callable[[], float],
-) -> t.Callable[[], float]:
+) -> Confirm:
     """A look, just before a hangup, whether a conference chosen by bounds still matches them.
 
     :param seen: what was known of it when it was chosen.
     :param accepts: whether it matches.
     :param clock: the client's clock.
-    :returns: a function that raises CalledOffError if it does not, and else returns the moment on the clock
-        until which the look is good. Runs while the hangup's place in the window is held already, so that no
-        wait comes between the look and the hangup.
+    :returns: a function for ``Client.send``: it raises CalledOffError if it does not match, and else returns the
+        moment on the clock until which the look is good. It runs while the hangup's place in the window is held
+        already, so that no wait comes between the look and the hangup.
     """
     latest = seen
 
-    def confirm() -> float:
+    def confirm(previous: PlivoError | None) -> float:
         nonlocal latest
-        if clock() - latest.seen_at > LOOK_AGAIN_AFTER:
+        # An attempt before this one may have ended the conference that was looked at, and people have redialled.
+        if previous is not None or clock() - latest.seen_at > LOOK_AGAIN_AFTER:
             latest = conferences.details(seen.name)
-            if not accepts(latest):
-                raise CalledOffError(restarted=_is_another(latest, seen))
+            restarted = _is_another(latest, seen)
+            ended = restarted and previous is not None and previous.doubtful
+            if ended or not accepts(latest):
+                raise CalledOffError(restarted)
         return latest.seen_at + FRESH_FOR
 
     return confirm
@@ -128,6 +132,20 @@ def _is_another(latest: Conference, seen: Conference) -> bool:
     return (latest.run_time or 0) + 1 < least
 
 
+@dataclasses.dataclass
+class Wait:
+    """What is known while waiting until conferences are gone; holds also when the wait fails.
+
+    :ivar waiting_for: those that are not known to be gone.
+    :ivar restarted: those under whose names people have redialled.
+    :ivar seen: whether the list has been seen at all, so that ``waiting_for`` are known to be live.
+    """
+
+    waiting_for: list[str]
+    restarted: list[str] = dataclasses.field(default_factory=list)
+    seen: bool = False
+
+
 def wait_until_gone(
     conferences: Conferences,
     crew: Crew,
@@ -135,7 +153,8 @@ def wait_until_gone(
     timeout: float,
     clock: t.Callable[[], float],
     sleep: t.Callable[[float], None],
-) -> tuple[list[str], dict[str, PlivoError]]:
+    wait: Wait,
+) -> dict[str, PlivoError]:
     """Look at the list until the conferences that were hung up are gone from it.
 
     One that is listed but has been running for less time than has passed since its hangup is another one
@@ -143,43 +162,37 @@ def wait_until_gone(
 
     :param hung_up_at: by name, when its hangup was answered, on the clock.
     :param timeout: seconds to wait.
-    :returns: names that were restarted, and for each that is still live an error.
-    :raises PlivoError: the list or details cannot be read.
+    :param wait: is kept up to date.
+    :returns: for each that is still live an error.
+    :raises PlivoError: the list cannot be read.
     """
     deadline = clock() + timeout
-    restarted: list[str] = []
-    waiting = list(hung_up_at)
     pause = _FIRST_PAUSE
-    looked = False
     while True:
         # Even the last look gets a moment for its answers.
         until = max(deadline, clock() + _LAST_LOOK)
         try:
             listed = set(conferences.list(until=until).names)
         except PlivoError:
-            if looked and clock() >= deadline:
+            if wait.seen and clock() >= deadline:
                 break  # What the look before this one saw is the last that is known.
             raise
-        looked = True
-        waiting = [name for name in waiting if name in listed]
+        wait.seen = True
+        wait.waiting_for = [name for name in wait.waiting_for if name in listed]
         # Run times are whole seconds, so there is nothing to learn from them before a second has passed.
-        suspects = [name for name in waiting if clock() - hung_up_at[name] >= 1]
+        suspects = [name for name in wait.waiting_for if clock() - hung_up_at[name] >= 1]
         look = functools.partial(conferences.details, until=until)
         for name, details in crew.each(suspects, look).items():
-            if isinstance(details, PlivoError):
-                # One that ends right now may be listed for a moment longer, one for which the time ran out is live, and
-                # one that has no URL (it went with all the others) can only be watched in the list.
-                if details.kind != NOT_FOUND and details.attempts and clock() < deadline:
-                    raise details
-            elif (details.run_time or 0) < details.asked_at - hung_up_at[name]:
-                restarted.append(name)
-                waiting.remove(name)
+            # One whose details cannot be read is watched in the list alone: it may be ending right now, or have no URL.
+            if isinstance(details, Conference) and (details.run_time or 0) < details.asked_at - hung_up_at[name]:
+                wait.restarted.append(name)
+                wait.waiting_for.remove(name)
         left = deadline - clock()
-        if not waiting or left <= 0:
+        if not wait.waiting_for or left <= 0:
             break
         sleep(min(pause, left))
         pause = min(pause * 2, _LONGEST_PAUSE)
-    return restarted, {name: _still_live(name, timeout) for name in waiting}
+    return {name: _still_live(name, timeout) for name in wait.waiting_for}
 
 
 def _still_live(name: str, timeout: float) -> PlivoError:

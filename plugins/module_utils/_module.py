@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 import traceback
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ._client import Client
-from ._errors import NOT_TRIED, PlivoError
+from ._client import Client, basic_login
+from ._crew import internal_error
+from ._errors import NOT_TRIED, PlivoError, refusal
 from ._options import (
     check_api_url,
     check_auth_id,
     check_auth_token,
+    check_ca_path,
     check_number,
 )
 from ._pacing import SlidingWindow
@@ -81,6 +85,27 @@ class Result(t.Protocol):
 R = t.TypeVar("R", bound=Result)
 
 
+class PlivoModule(AnsibleModule):  # type: ignore[misc]
+    """A module whose failures all have the same shape, also those that Ansible finds itself.
+
+    :param options: the argument spec.
+    :param values: the return values of a task that has done nothing.
+    """
+
+    def __init__(self, options: t.Mapping[str, t.Any], values: t.Mapping[str, t.Any]) -> None:
+        self._values = values
+        super().__init__(argument_spec=options, supports_check_mode=True)
+
+    def fail_json(self, msg: str, **values: t.Any) -> t.NoReturn:
+        if "error" not in values:
+            if msg.startswith("missing required arguments"):
+                msg += "; set auth_id and auth_token, or PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN in the environment."
+            values = {**self._values, **failure([refusal(msg)], ""), **values}
+            del values["msg"]
+        super().fail_json(msg, **values)
+        raise AssertionError("fail_json does not return")
+
+
 def run_module(
     options: t.Mapping[str, t.Any],
     run: t.Callable[[t.Mapping[str, t.Any], Client, bool, R], None],
@@ -92,23 +117,43 @@ def run_module(
     :param run: gets the options, a client, whether it is check mode, and the result to fill in.
     :param result: empty.
     """
-    module = AnsibleModule(
-        argument_spec={**CONNECTION_OPTIONS, **SELECTION_OPTIONS, **options}, supports_check_mode=True
-    )
-    client: Client | None = None
+    spec = {**CONNECTION_OPTIONS, **SELECTION_OPTIONS, **options}
     try:
-        client = make_client(module.params, read_only=module.check_mode)
+        module = PlivoModule(spec, result.as_values(diff=False))
+    except OverflowError:
+        # What Ansible makes of "inf" for a whole number: not even a message, and in some versions a traceback.
+        refused = failure([refusal("an option that is a whole number has the value inf; give a finite one.")], "")
+        print(json.dumps({"failed": True, **refused, **result.as_values(diff=False)}))  # noqa: T201
+        sys.exit(1)
+    # Ansible hides the token wherever it appears; a server that repeats a request's headers shows it in this form.
+    module.no_log_values.add(basic_login(module.params["auth_id"], module.params["auth_token"]))
+    client: Client | None = None
+    traceback_of_bug = None
+    try:
+        client = connect(module)
         run(module.params, client, module.check_mode, result)
-    except ImportError:
-        module.fail_json(msg=missing_required_lib("requests"), exception=traceback.format_exc())
     except PlivoError as error:
         # It ended the whole task, so it is told before the failures of single conferences.
         result.errors.insert(0, error)
+    except Exception as bug:  # pylint: disable=broad-exception-caught
+        # It must not take along the account of what was done.
+        result.errors.insert(0, internal_error(bug))
+        traceback_of_bug = traceback.format_exc()
     _warn(module, client, result)
     values = result.as_values(module._diff)  # pylint: disable=protected-access
     if result.errors:
+        if traceback_of_bug:
+            values["exception"] = traceback_of_bug
         module.fail_json(**failure(result.errors, result.summary()), **values)
     module.exit_json(**values)
+
+
+def connect(module: PlivoModule) -> Client:
+    """A client for the task, or the usual message about a missing library."""
+    try:
+        return make_client(module.params, read_only=module.check_mode)
+    except ImportError:
+        module.fail_json(missing_required_lib("requests"), exception=traceback.format_exc())
 
 
 def make_client(params: t.Mapping[str, t.Any], read_only: bool) -> Client:
@@ -121,6 +166,7 @@ def make_client(params: t.Mapping[str, t.Any], read_only: bool) -> Client:
         check_number(option, params[option])
     auth_id = check_auth_id(params["auth_id"])
     auth_token = check_auth_token(params["auth_token"])
+    check_ca_path(params["ca_path"])
     transport = Transport(
         check_api_url(params["api_url"]),
         timeout=params["timeout"],
@@ -167,6 +213,4 @@ def _warn(module: AnsibleModule, client: Client | None, result: Result) -> None:
         module.warn(warning)
     for name in result.absent:
         if looks_like_list(name):
-            module.warn(
-                f"name: {name!r} is not live and looks like a list; use names for a list, and pass it as a YAML list."
-            )
+            module.warn(f"{name!r} is not live and looks like a list; give a list to names, and write it in YAML.")

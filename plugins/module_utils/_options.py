@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 from urllib.parse import urlsplit
@@ -101,6 +102,12 @@ def check_api_url(api_url: str) -> str:
     return f"{scheme}://{authority}{'' if port is None else f':{port}'}{path}"
 
 
+def check_ca_path(ca_path: str | None) -> None:
+    """A CA bundle that is not there is a mistake, also where the URL needs none."""
+    if ca_path is not None and not os.path.exists(ca_path.split("\0")[0]):
+        raise refusal(f"ca_path: {ca_path!r} does not exist; name a PEM file or a hashed directory.")
+
+
 def check_callback(callback_url: str | None, callback_method: str | None) -> dict[str, str]:
     """The parameters of asynchronous mode; none when it is not asked for.
 
@@ -118,7 +125,7 @@ def check_callback(callback_url: str | None, callback_method: str | None) -> dic
     except ValueError:
         valid = False
     if not valid or _CONTROL.search(callback_url) or " " in callback_url or not _is_unicode(callback_url):
-        raise refusal(f"callback_url: {callback_url!r} is not an absolute http or https URL.")
+        raise refusal(f"callback_url: {callback_url!r} is not an absolute http or https URL; mend it, or remove it.")
     return {"callback_url": callback_url, **({"callback_method": callback_method} if callback_method else {})}
 
 

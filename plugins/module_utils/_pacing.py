@@ -30,8 +30,7 @@ class SlidingWindow:
     back 5 seconds after the request ended, not after it started: however long the network delays one
     request and hurries the next, the server never counts more than ``limit`` in its window.
 
-    Used as a context manager around a request: entering waits for a place, leaving gives it back. Safe to
-    use from several threads; how many is for ``safe_workers`` to say.
+    Safe to use from several threads; how many is for ``safe_workers`` to say.
 
     :param limit: requests in any 5 seconds; 0 means no limit.
     :param clock: monotonic seconds.
@@ -47,16 +46,24 @@ class SlidingWindow:
         self._ended: collections.deque[float] = collections.deque()
         self._paused_until = float("-inf")
 
-    def __enter__(self) -> None:
+    def enter(self, until: float | None = None) -> bool:
+        """Wait for a place and take it.
+
+        :param until: moment on the clock by which it must be had.
+        :returns: false if it cannot be had by then; there is nothing to give back then.
+        """
         while True:
             with self._lock:
                 delay = self._delay()
                 if delay <= 0:
                     self._under_way += 1
-                    return
+                    return True
+                if until is not None and self._clock() + delay >= until:
+                    return False
             self._sleep(delay)
 
-    def __exit__(self, *_exc_info: object) -> None:
+    def leave(self) -> None:
+        """Give the place back: the request has ended."""
         with self._lock:
             self._under_way -= 1
             if self._limit:
@@ -82,16 +89,16 @@ class SlidingWindow:
         return _POLL
 
 
-def safe_workers(max_connections: int, rate_limit: int) -> int:
-    """How many threads may use one window of ``rate_limit`` places, when each may need two places at once.
+def safe_workers(max_connections: int, rate_limit: int, places: int = 1) -> int:
+    """How many threads may use one window of ``rate_limit`` places.
 
-    A conference chosen by bounds is looked at again while the place for its hangup is held already
-    (see ``Client.send``). With more than half as many threads as places, all places could be held by
-    threads that wait for another one.
+    :param places: how many each needs at once. A conference chosen by bounds is looked at again while the place
+        for its hangup is held already (see ``Client.send``), which makes two. With more threads than the window
+        has room for, all places could be held by threads that wait for another one.
     """
     if not rate_limit:
         return max_connections
-    return max(1, min(max_connections, rate_limit // 2))
+    return max(1, min(max_connections, rate_limit // places))
 
 
 def backoff(attempt: int, random: float) -> float:

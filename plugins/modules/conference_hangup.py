@@ -54,12 +54,14 @@ options:
     default: false
   max_hangups:
     description:
-      - Refuse to hang up anything when more live conferences than this were chosen. V(0) allows none.
+      - Refuse to hang up anything when more live conferences than this were chosen. V(0) allows none, V(1000000000) is
+        the most.
       - A guard for unattended runs.
     type: int
   details:
     description:
-      - Whether to fetch the details of what will be hung up, for the record in RV(conferences).
+      - Whether to fetch the details of what will be hung up, for the record in RV(conferences). When they cannot be
+        read, the conference is hung up all the same, and the task fails at its end.
       - With a bound on run time or members they are fetched in any case.
     type: bool
     default: false
@@ -85,8 +87,8 @@ notes:
   - When the answer to a hangup is lost or the API does not find the conference, the list is read once more, and
     decides. What is gone after a hangup that may have worked counts as hung up. What ended by itself does not.
   - When some hangups fail the others are still made, and the task fails at the end. After a failure of the account or
-    of the way to it (status 401, TLS, a redirect, or three conferences running with connection failures or timeouts)
-    nothing new is begun.
+    of the way to it (status 401, TLS, a redirect, or three conferences running with connection failures, timeouts or a
+    gateway's status 502, 503 or 504) nothing new is begun.
   - With O(rate_limit) at its default of 200, about 40 conferences are hung up in a second, or 20 when bounds need a
     second look. A module cannot show progress while it runs.
 seealso:
@@ -158,9 +160,9 @@ EXAMPLES = r"""
     - name: Tell what was hung up and what was not
       ansible.builtin.debug:
         msg:
-          hung_up: "{{ ansible_failed_result.hung_up }}"
-          failed: "{{ ansible_failed_result.errors | map(attribute='conference_name') }}"
-          unknown: "{{ ansible_failed_result.unknown }}"
+          hung_up: "{{ ansible_failed_result.hung_up | default([]) }}"
+          failed: "{{ ansible_failed_result.errors | default([]) | map(attribute='conference_name') | list }}"
+          unknown: "{{ ansible_failed_result.unknown | default([]) }}"
 """
 
 RETURN = r"""
@@ -212,47 +214,47 @@ conferences:
         member_id:
           description: Identifier of the member within the conference.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: "17"
         caller_name:
           description: Name of the caller, decoded. May be empty.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: Joe Doe
         from:
           description: Number or endpoint that called.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: "1456789903"
         to:
           description: Number or endpoint that was called.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: "1677889900"
         direction:
           description: Direction of the call.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: inbound
         call_uuid:
           description: Identifier of the call.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: acfbf0b5-12e0-4d74-85f7-fce15f8f07ec
         join_time:
           description: How long the member has been in the conference, in seconds.
           type: int
-          returned: always
+          returned: when the API sends it
           sample: 590
         muted:
           description: Whether the others cannot hear the member.
           type: bool
-          returned: always
+          returned: when the API sends it
           sample: false
         deaf:
           description: Whether the member cannot hear the others.
           type: bool
-          returned: always
+          returned: when the API sends it
           sample: false
     api_id:
       description: Plivo's identifier of the request for the details.
@@ -330,6 +332,7 @@ error:
         - V(guard) means that O(max_hangups) forbade it.
         - V(wait_timeout) means that O(wait_timeout) ran out.
         - V(not_tried) means that it was not begun after another failure had shown that there is no point in it.
+        - V(internal) is a mistake of this collection. Please report it.
       type: str
       returned: always
       sample: rate_limited
@@ -339,7 +342,7 @@ error:
       returned: always
       sample: GET
     url:
-      description: URL of the request that failed, without its query.
+      description: URL of the request that failed, without its query, if there was one.
       type: str
       returned: always
       sample: https://api.plivo.com/v1/Account/MAXXXXXXXXXXXXXXXXXX/Conference/
@@ -395,7 +398,7 @@ from ..module_utils._client import Client
 from ..module_utils._conference import Conference, Conferences, address_problem
 from ..module_utils._crew import Crew
 from ..module_utils._errors import GUARD, PlivoError, refusal
-from ..module_utils._hangup import confirmation, settle, wait_until_gone
+from ..module_utils._hangup import Wait, confirmation, settle, wait_until_gone
 from ..module_utils._lookup import look_up
 from ..module_utils._module import run_module
 from ..module_utils._options import check_callback, check_number
@@ -488,7 +491,8 @@ def run(params: t.Mapping[str, t.Any], client: Client, check_mode: bool, result:
     """Choose among the live conferences, hang up what was chosen, and find out what became of it."""
     task = parse_task(params)
     conferences = Conferences(client, params["auth_id"])
-    crew = Crew(safe_workers(params["max_connections"], params["rate_limit"]))
+    places = 2 if task.selection.is_bounded else 1
+    crew = Crew(safe_workers(params["max_connections"], params["rate_limit"], places))
 
     chosen = choose(task, conferences, crew, result)
     check_guard(task, chosen)
@@ -506,7 +510,7 @@ def parse_task(params: t.Mapping[str, t.Any]) -> Task:
     """Check all options; raises PlivoError."""
     selection = parse_selection(params)
     if not selection.is_made:
-        raise refusal("one of name, names, patterns or all: true is required: nothing is hung up without a choice.")
+        raise refusal("nothing is hung up without a choice; give one of name, names, patterns and all: true.")
     callback = check_callback(params["callback_url"], params["callback_method"])
     for option in ("max_hangups", "wait_timeout"):
         check_number(option, params[option])
@@ -616,15 +620,10 @@ def report(
 ) -> None:
     """Turn the outcomes into the task's result."""
     settled = settle(conferences, outcomes, queued=bool(task.callback))
-    if not task.callback:
-        result.hung_up = settled.done
+    if task.callback:
+        result.queued = queued_entries(task, settled.done, outcomes)
     else:
-        api_ids = {name: outcome.api_id for name, outcome in outcomes.items()}
-        names: list[str | None] = list(settled.done)
-        if task.is_whole_collection:
-            names = [None] if names else []
-            api_ids = {None: next(iter(api_ids.values()), None)}
-        result.queued = [{"conference_name": name, "api_id": api_ids[name]} for name in names]
+        result.hung_up = settled.done
     if task.selection.names is not None:
         missing = {*result.absent, *settled.ended}
         result.absent = [name for name in task.selection.names if name in missing]
@@ -632,6 +631,17 @@ def report(
     result.after = result.before.difference(settled.done, settled.ended)
     result.conferences = [c for c in result.conferences if c["conference_name"] not in settled.skipped]
     result.note_errors(settled.errors)
+
+
+def queued_entries(
+    task: Task, names: t.Sequence[str], outcomes: t.Mapping[str, Hangup | PlivoError]
+) -> list[dict[str, t.Any]]:
+    """The return value RV(queued): one entry for each request that was accepted."""
+    entries = [{"conference_name": name, "api_id": outcomes[name].api_id} for name in names]
+    if task.is_whole_collection and entries:
+        # One request for all of them, and all of them share what came of it.
+        return [{**entries[0], "conference_name": None}]
+    return entries
 
 
 def wait(
@@ -648,12 +658,15 @@ def wait(
     for name in result.hung_up:
         outcome = outcomes[name]
         hung_up_at[name] = outcome.answered_at if isinstance(outcome, Hangup) else now
-    result.restarted, still_live = wait_until_gone(
-        conferences, crew, hung_up_at, task.wait_timeout, client.clock, client.sleep
-    )
-    result.still_live = list(still_live)
-    result.after = result.after.union(result.restarted, still_live)
-    result.note_errors(still_live)
+    state = Wait(waiting_for=list(result.hung_up))
+    try:
+        result.note_errors(
+            wait_until_gone(conferences, crew, hung_up_at, task.wait_timeout, client.clock, client.sleep, state)
+        )
+    finally:
+        result.restarted = state.restarted
+        result.still_live = state.waiting_for if state.seen else []
+        result.after = result.after.union(result.restarted, result.still_live)
 
 
 def main() -> None:

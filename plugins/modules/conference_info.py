@@ -82,7 +82,7 @@ EXAMPLES = r"""
     - name: Tell it
       ansible.builtin.debug:
         msg: >-
-          {{ sales.conferences[0].conference_member_count ~ ' members for '
+          {{ sales.conferences[0].conference_member_count ~ ' on for '
              ~ sales.conferences[0].conference_run_time ~ ' s' if sales.conferences else 'nobody is on' }}
 
     - name: Several by name; those that are not live are in absent
@@ -115,7 +115,7 @@ EXAMPLES = r"""
   plivo.voice.conference_info:
     name: "Board meeting"
   register: board
-  until: board.conferences == []
+  until: board is not failed and board.conferences == []
   retries: 20
   delay: 30
 
@@ -176,47 +176,47 @@ conferences:
         member_id:
           description: Identifier of the member within the conference.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: "17"
         caller_name:
           description: Name of the caller, decoded. May be empty.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: Joe Doe
         from:
           description: Number or endpoint that called.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: "1456789903"
         to:
           description: Number or endpoint that was called.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: "1677889900"
         direction:
           description: Direction of the call.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: inbound
         call_uuid:
           description: Identifier of the call.
           type: str
-          returned: always
+          returned: when the API sends it
           sample: acfbf0b5-12e0-4d74-85f7-fce15f8f07ec
         join_time:
           description: How long the member has been in the conference, in seconds.
           type: int
-          returned: always
+          returned: when the API sends it
           sample: 590
         muted:
           description: Whether the others cannot hear the member.
           type: bool
-          returned: always
+          returned: when the API sends it
           sample: false
         deaf:
           description: Whether the member cannot hear the others.
           type: bool
-          returned: always
+          returned: when the API sends it
           sample: false
     api_id:
       description: Plivo's identifier of the request for the details.
@@ -269,6 +269,7 @@ error:
         - V(guard) means that O(plivo.voice.conference_hangup#module:max_hangups) forbade it.
         - V(wait_timeout) means that O(plivo.voice.conference_hangup#module:wait_timeout) ran out.
         - V(not_tried) means that it was not begun after another failure had shown that there is no point in it.
+        - V(internal) is a mistake of this collection. Please report it.
       type: str
       returned: always
       sample: rate_limited
@@ -278,7 +279,7 @@ error:
       returned: always
       sample: GET
     url:
-      description: URL of the request that failed, without its query.
+      description: URL of the request that failed, without its query, if there was one.
       type: str
       returned: always
       sample: https://api.plivo.com/v1/Account/MAXXXXXXXXXXXXXXXXXX/Conference/

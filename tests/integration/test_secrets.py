@@ -28,12 +28,15 @@ TOKEN = "canary\"'\\ &<%+/=ß-9f8e7d6c5b4a"
 
 FORBIDDEN = {"action": "answer", "method": "DELETE", "name": "b", "status": 403, "times": None}
 
+#: As a proxy with a debug page does: it repeats what it was sent.
+BASIC = base64.b64encode(f"{AUTH_ID}:{TOKEN}".encode()).decode()
+
 SCENARIO = {
     "accounts": {AUTH_ID: {"auth_token": TOKEN, "conferences": ["a", "b", "c"]}},
     "settings": {"latency": 0.1},
     # A success, a failure whose text repeats what the client sent, and a retry.
     "faults": [
-        {**FORBIDDEN, "json": {"error": f"no {TOKEN}"}},
+        {**FORBIDDEN, "json": {"error": f"no {TOKEN} in Authorization: Basic {BASIC}"}},
         {"action": "answer", "method": "DELETE", "name": "c", "status": 503},
     ],
 }
@@ -53,7 +56,7 @@ def forms(token: str) -> list[str]:
         json.dumps(token, ensure_ascii=False)[1:-1],
         quote(token),
         quote(token, safe=""),
-        base64.b64encode(f"{AUTH_ID}:{token}".encode()).decode(),
+        BASIC,
         # Its last, unmistakable part would be left by whatever cuts a token into pieces.
         token[-12:],
     ]

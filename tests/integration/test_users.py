@@ -21,6 +21,9 @@ HANGUP = "plivo.voice.conference_hangup"
 
 #: Module, options, and what the message must name.
 BAD_INPUT: list[tuple[str, dict[str, Any], list[str]]] = [
+    (INFO, {"nmae": "a"}, ["nmae"]),
+    (INFO, {"retries": "many"}, ["retries"]),
+    (INFO, {"retries": "inf"}, ["inf", "finite"]),
     (HANGUP, {}, ["name", "names", "patterns", "all: true"]),
     (HANGUP, {"all": False}, ["all: true"]),
     (HANGUP, {"name": "."}, ["name: '.'"]),
@@ -77,6 +80,16 @@ def test_bad_input_is_refused_before_any_request(ansible: Ansible, simulator: Si
     assert "Traceback" not in run.output
     assert "secret" not in run.output
     assert control.log() == []
+
+
+def test_missing_credentials_name_the_remedy(ansible: Ansible) -> None:
+    run = ansible.module(HANGUP, "all=true")
+    assert run.result["msg"].startswith(
+        "missing required arguments: auth_id, auth_token; set auth_id and auth_token, or"
+    )
+    assert "PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN" in run.result["msg"]
+    assert (run.result["hung_up"], run.result["changed"]) == ([], False)
+    assert run.result["error"]["kind"] == "invalid_request"
 
 
 def test_ad_hoc_commands_of_the_readme(ansible: Ansible, simulator: Simulator, control: Control) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import threading
@@ -105,6 +106,16 @@ class ScriptedTransport:
         assert not self._script, f"{len(self._script)} attempts were expected and not made"
 
 
+@contextlib.contextmanager
+def place(window: SlidingWindow) -> t.Iterator[None]:
+    """A place in a window, as a request has it."""
+    assert window.enter()
+    try:
+        yield
+    finally:
+        window.leave()
+
+
 def scripted_client(
     clock: Clock, *script: Step, retries: int = 4, read_only: bool = False, random: float = 0.0
 ) -> tuple[Client, ScriptedTransport]:
@@ -124,6 +135,13 @@ def scripted_client(
     return client, transport
 
 
+def shown(content: object) -> str:
+    """The beginning of a parameter, to name its test. Without backslashes: pytest escapes them anew each time that it
+    collects the tests, and whoever does so twice in one process (mutmut does) does not find the tests again.
+    """
+    return repr(content)[:26].replace("\\", "~")
+
+
 def failure_of(call: t.Callable[[], object]) -> PlivoError:
     """The PlivoError that a call raises; anything else that it does fails the test."""
     with pytest.raises(PlivoError) as caught:
@@ -132,10 +150,11 @@ def failure_of(call: t.Callable[[], object]) -> PlivoError:
 
 
 def refusal_of(call: t.Callable[[], object], option: str) -> PlivoError:
-    """The refusal that a call raises: of our own making, one line, and naming the option first."""
+    """The refusal that a call raises: of our own making, one line, naming the option first, and a whole sentence."""
     error = failure_of(call)
     assert error.kind == "invalid_request"
     assert error.msg.startswith(f"{option}: ")
     assert "\n" not in error.msg
+    assert error.msg.endswith(".")
     assert (error.attempts, error.retryable, error.doubtful) == (0, False, False)
     return error

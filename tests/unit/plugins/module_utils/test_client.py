@@ -9,7 +9,9 @@ import base64
 import json
 import re
 import threading
+import time
 import typing as t
+from email.utils import formatdate
 from urllib.parse import parse_qsl
 
 import pytest
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoError
 from ansible_collections.plivo.voice.plugins.module_utils._pacing import MAX_BACKOFF, MAX_RETRY_AFTER
-from unit.plugins.support import API_ID, AUTH_ID, TOKEN, Clock, answer, failure_of, lost, scripted_client
+from unit.plugins.support import API_ID, AUTH_ID, TOKEN, Clock, answer, failure_of, lost, place, scripted_client
 
 OK = answer(200, {"api_id": API_ID})
 LOGIN_PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
@@ -35,6 +37,7 @@ def test_the_credentials_are_basic_and_nothing_else_tells_them(clock: Clock) -> 
     others = {name: value for name, value in sent.headers.items() if name != "Authorization"}
     assert TOKEN not in str(others) + sent.path + sent.query
     assert re.fullmatch(r"plivo\.voice/\d+\.\d+\.\d+.*", others["User-Agent"])
+    assert others["Accept"] == "application/json"
     assert others["Accept-Encoding"] == "identity"
     assert sent.body is None
     assert "Content-Type" not in others
@@ -54,7 +57,7 @@ def test_parameters_go_into_the_query_and_on_delete_into_the_body_too(clock: Clo
     get, delete = transport.sent
     assert dict(parse_qsl(get.query)) == dict(parse_qsl(delete.query)) == params
     assert get.query.isascii()
-    assert "#" not in get.query
+    assert not set("#+ ") & set(get.query)
     assert get.body is None
     assert json.loads(delete.body or b"") == params
     assert delete.headers["Content-Type"] == "application/json"
@@ -64,8 +67,9 @@ def test_parameters_go_into_the_query_and_on_delete_into_the_body_too(clock: Clo
 def test_check_mode_writes_nothing_ever(clock: Clock, params: dict[str, str] | None) -> None:
     client, transport = scripted_client(clock, OK, read_only=True)
     looked: list[int] = []
-    error = failure_of(lambda: client.delete("/x/", params, confirm=lambda: looked.append(1) or 0.0))
+    error = failure_of(lambda: client.delete("/x/", params, confirm=lambda previous: looked.append(1) or 0.0))
     assert (error.kind, error.method, error.attempts, error.doubtful) == ("invalid_request", "DELETE", 0, False)
+    assert error.msg.startswith("DELETE https://api.example/v1/x/: refused, since nothing is written in check mode; ")
     for method in ("POST", "PUT", "PATCH", "delete", "get"):
         failure_of(lambda method=method: client.send(method, "/x/"))  # type: ignore[misc]
     assert transport.sent == looked == []
@@ -188,6 +192,13 @@ def test_retry_after_is_honoured_up_to_a_minute(clock: Clock, status: int, retry
     assert transport.sent[1].at - transport.sent[0].at == delay
 
 
+def test_retry_after_may_be_a_date(clock: Clock) -> None:
+    date = formatdate(time.time() + 30, usegmt=True)
+    client, transport = scripted_client(clock, answer(503, headers={"Retry-After": date}), OK)
+    client.get("/x/")
+    assert 20 < transport.sent[1].at - transport.sent[0].at <= 30
+
+
 def test_a_429_makes_everybody_pause(clock: Clock) -> None:
     client, transport = scripted_client(clock, answer(429, headers={"Retry-After": "20"}), OK, retries=0)
     failure_of(lambda: client.get("/x/"))
@@ -203,7 +214,7 @@ def test_a_429_makes_everybody_pause(clock: Clock) -> None:
     def sleep_and_look(seconds: float) -> None:
         # Another thread's request in the meantime.
         client.sleep = sleep
-        with client._window:
+        with place(client._window):
             others.append(clock.now)
         sleep(max(0.0, now + seconds - clock.now))
 
@@ -257,10 +268,11 @@ def test_nothing_starts_when_no_time_is_left(clock: Clock) -> None:
     assert transport.sent == clock.slept == []
 
 
-def test_no_retry_is_waited_for_that_would_come_too_late(clock: Clock) -> None:
-    client, transport = scripted_client(clock, answer(503), answer(503))
-    error = failure_of(lambda: client.get("/x/", until=1001))
-    assert (error.status, error.attempts, clock.slept) == (503, 2, [0.5])
+@pytest.mark.parametrize(("until", "attempts"), [(1000.4, 1), (1000.5, 1), (1000.6, 2), (1001, 2)])
+def test_no_retry_is_waited_for_that_would_come_too_late(clock: Clock, until: float, attempts: int) -> None:
+    client, transport = scripted_client(clock, *[answer(503)] * attempts)
+    error = failure_of(lambda: client.get("/x/", until=until))
+    assert (error.status, error.attempts, clock.slept) == (503, attempts, [0.5] * (attempts - 1))
     transport.assert_played()
 
 
@@ -303,7 +315,7 @@ def test_reading_is_never_doubtful(clock: Clock) -> None:
 def test_every_attempt_is_confirmed_just_before_it_starts(clock: Clock) -> None:
     client, transport = scripted_client(clock, answer(503), answer(429, headers={"Retry-After": "9"}), OK)
     confirmed: list[float] = []
-    client.delete("/x/", confirm=lambda: confirmed.append(clock.now) or clock.now + 3)
+    client.delete("/x/", confirm=lambda previous: confirmed.append(clock.now) or clock.now + 3)
     assert confirmed == [sent.at for sent in transport.sent]
     assert [sent.leave_within for sent in transport.sent] == pytest.approx([3, 3, 3])
 
@@ -313,9 +325,10 @@ def test_a_request_that_is_called_off_is_not_sent(clock: Clock, fault: t.Any, do
     client, transport = scripted_client(clock, *([fault] if fault else []))
     times = 0
 
-    def confirm() -> float:
+    def confirm(previous: PlivoError | None) -> float:
         nonlocal times
         times += 1
+        assert (previous is None) == (times == 1)
         if times == (2 if fault else 1):
             raise PlivoError("called_off", "no more")
         return clock.now

@@ -49,7 +49,7 @@ JSON = st.recursive(
 
 
 def reply(data: dict[str, t.Any]) -> Reply:
-    return Reply(200, data, API_ID, 0.0, 1)
+    return Reply(200, data, API_ID, 0.0, 0.0, 1)
 
 
 # --- names -------------------------------------------------------------------------------------------
@@ -329,6 +329,24 @@ def test_details_know_when_they_were_asked_for_and_seen(clock: Clock) -> None:
     client, _transport = scripted_client(clock, slow)
     conference = Conferences(client, AUTH_ID).details("My Conf Room")
     assert (conference.asked_at, conference.seen_at) == (1000, 1003)
+
+
+@pytest.mark.parametrize("callback", [None, {"callback_url": "https://a/"}])
+def test_a_hangup_is_confirmed(clock: Clock, callback: dict[str, str] | None) -> None:
+    client, transport = scripted_client(clock, answer(200, {"api_id": API_ID}))
+    conferences = Conferences(client, AUTH_ID)
+    times: list[float] = []
+
+    def confirm(*_previous: object) -> float:
+        times.append(clock.now)
+        return clock.now + 3
+
+    if callback:
+        conferences.queue_hangup("x", callback, confirm)
+    else:
+        conferences.hang_up("x", confirm)
+    assert times == [1000]
+    assert [sent.leave_within for sent in transport.sent] == [3]
 
 
 @pytest.mark.parametrize("other", ["my conf room", "My Conf Room ", "", "My%20Conf%20Room"])

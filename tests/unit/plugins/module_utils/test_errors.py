@@ -53,6 +53,7 @@ def test_one_failure_said_of_many_conferences() -> None:
         assert twin is not error
         assert twin.as_error() == error.as_error()
         assert (twin.msg, twin.doubtful, twin.retry_after) == (error.msg, True, 3.0)
+        assert str(twin) == error.msg
     twins[0].msg = "changed"
     assert twins[1].msg == error.msg
 

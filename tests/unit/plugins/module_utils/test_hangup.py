@@ -18,6 +18,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._hangup import (
     FRESH_FOR,
     LOOK_AGAIN_AFTER,
     CalledOffError,
+    Wait,
     confirmation,
     settle,
     wait_until_gone,
@@ -50,9 +51,12 @@ class FakeConferences:
         self.detail_failures: dict[str, PlivoError] = {}
         self.ends: list[tuple[float, str]] = []
         self.looks: list[str] = []
+        #: Of each look, when it began and when it had to be over.
+        self.times: list[tuple[float, float | None]] = []
 
     def _look(self, what: str, until: float | None) -> None:
         self.looks.append(what)
+        self.times.append((self._clock(), until))
         if until is not None and self._clock() >= until:
             raise fail("timeout")
         self._clock.now += self._looks_take
@@ -229,7 +233,7 @@ def test_a_look_older_than_five_seconds_is_repeated(clock: Clock, ago: float, lo
     conferences = FakeConferences(clock)
     conferences.live = {"x": clock.now - 100}
     confirm = confirmation(typed(conferences), seen(clock, 100, ago), lambda conference: True, clock)
-    good_until = confirm()
+    good_until = confirm(None)
     assert len(conferences.looks) == looks
     assert good_until == clock.now + FRESH_FOR - (0 if looks else ago)
 
@@ -240,7 +244,7 @@ def test_a_repeated_look_is_fresh_itself_and_ages_again(clock: Clock) -> None:
     confirm = confirmation(typed(conferences), seen(clock, 100, 10), lambda conference: True, clock)
     for passed, looks in ((0, 1), (3, 1), (2, 2), (4, 2), (1, 3)):
         clock.now += passed
-        good_until = confirm()
+        good_until = confirm(None)
         assert len(conferences.looks) == looks
         assert clock.now <= good_until <= clock.now + FRESH_FOR
 
@@ -249,9 +253,11 @@ def test_what_does_not_match_any_more_is_called_off(clock: Clock) -> None:
     conferences = FakeConferences(clock)
     conferences.live = {"x": clock.now - 100}
     confirm = confirmation(typed(conferences), seen(clock, 90, 10), lambda conference: False, clock)
-    error = failure_of(confirm)
+    error = failure_of(lambda: confirm(None))
     assert isinstance(error, CalledOffError)
     assert not error.restarted
+    assert error.kind == "called_off"
+    assert error.msg.startswith("it does not match the bounds")
 
 
 @pytest.mark.parametrize(
@@ -262,6 +268,7 @@ def test_what_does_not_match_any_more_is_called_off(clock: Clock) -> None:
         (100, 10, 5, True),
         (2, 10, 5, True),  # older than the other one was, yet another one: it would be 12 by now
         (0, 10, 8, True),
+        (0, 10, 9, False),
         (0, 6, 0, True),
         (0, 6, 6, False),
     ],
@@ -272,14 +279,34 @@ def test_another_conference_under_the_same_name_is_recognised_by_its_age(
     conferences = FakeConferences(clock)
     conferences.live = {"x": clock.now - age_now}
     confirm = confirmation(typed(conferences), seen(clock, age_when_seen, seen_ago), lambda conference: False, clock)
-    error = failure_of(confirm)
+    error = failure_of(lambda: confirm(None))
     assert isinstance(error, CalledOffError)
     assert error.restarted is restarted
 
 
+@pytest.mark.parametrize(
+    ("doubtful", "age_now", "called_off"), [(True, 5, True), (True, 110, False), (False, 5, False), (False, 110, False)]
+)
+def test_after_an_attempt_it_is_looked_at_again_however_fresh(
+    clock: Clock, doubtful: bool, age_now: float, called_off: bool
+) -> None:
+    """The attempt may have ended the one that was meant: then another one under its name is nobody's to hang up."""
+    conferences = FakeConferences(clock)
+    conferences.live = {"x": clock.now - age_now}
+    confirm = confirmation(typed(conferences), seen(clock, 110), lambda conference: True, clock)
+    previous = fail("connection", doubtful)
+    if called_off:
+        error = failure_of(lambda: confirm(previous))
+        assert isinstance(error, CalledOffError)
+        assert error.restarted
+    else:
+        assert confirm(previous) == clock.now + FRESH_FOR
+    assert conferences.looks == ["x"]
+
+
 def test_one_that_is_gone_meanwhile_is_not_found(clock: Clock) -> None:
     confirm = confirmation(typed(FakeConferences(clock)), seen(clock, 100, 10), lambda conference: True, clock)
-    assert failure_of(confirm).kind == "not_found"
+    assert failure_of(lambda: confirm(None)).kind == "not_found"
 
 
 # --- wait --------------------------------------------------------------------------------------------
@@ -288,7 +315,10 @@ def test_one_that_is_gone_meanwhile_is_not_found(clock: Clock) -> None:
 def wait(
     conferences: FakeConferences, clock: Clock, hung_up_at: t.Mapping[str, float], timeout: float = 60.0
 ) -> tuple[list[str], dict[str, PlivoError]]:
-    return wait_until_gone(typed(conferences), Crew(2), hung_up_at, timeout, clock, clock.sleep)
+    state = Wait(list(hung_up_at))
+    still_live = wait_until_gone(typed(conferences), Crew(2), hung_up_at, timeout, clock, clock.sleep, state)
+    assert state.waiting_for == list(still_live)
+    return state.restarted, still_live
 
 
 def test_what_is_gone_at_once_takes_one_look(clock: Clock) -> None:
@@ -306,9 +336,8 @@ def test_what_ends_later_is_waited_for(clock: Clock) -> None:
     assert wait(conferences, clock, {"a": clock.now, "b": clock.now}) == ([], {})
     assert 1020 <= clock.now <= 1024
     # Looks become rarer, but never rarer than every three seconds.
-    assert clock.slept == sorted(clock.slept)
-    assert clock.slept[0] == 0.25
-    assert max(clock.slept) == 3
+    assert clock.slept[:5] == [0.25, 0.5, 1, 2, 3]
+    assert set(clock.slept[5:]) == {3}
     assert conferences.looks.count("*") == len(clock.slept) + 1
 
 
@@ -322,7 +351,8 @@ def test_what_stays_is_an_error_when_the_time_is_over(clock: Clock, timeout: flo
     assert list(still_live) == ["a", "b"]
     for name, error in still_live.items():
         assert (error.kind, error.conference_name, error.retryable) == ("wait_timeout", name, True)
-        assert "wait_timeout" in error.msg
+        assert error.msg.startswith(f"'{name}' was hung up but is still live after {timeout:g} s; raise wait_timeout,")
+        assert error.msg.endswith(" conference_info.")
     assert 1000 + timeout <= clock.now <= 1000 + timeout + 4
 
 
@@ -338,6 +368,45 @@ def test_the_same_conference_is_never_taken_for_a_redial(clock: Clock) -> None:
     conferences.live = {"a": clock.now - 1}
     restarted, still_live = wait(conferences, clock, {"a": clock.now}, 30)
     assert (restarted, list(still_live)) == ([], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("ago", "age", "restarted"),
+    [
+        # One that began before the hangup was answered may be the one that was hung up.
+        (5, 6, False),
+        (5, 5, False),
+        (5, 4.9, True),
+        (1, 0.9, True),
+        # Run times are whole seconds: they tell nothing yet.
+        (0.9, 0.1, False),
+    ],
+)
+def test_a_redial_is_told_by_its_age(clock: Clock, ago: float, age: float, restarted: bool) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": clock.now - age}
+    names, still_live = wait(conferences, clock, {"a": clock.now - ago}, 0)
+    assert (names, list(still_live)) == ((["a"], []) if restarted else ([], ["a"]))
+
+
+def test_details_are_not_asked_for_before_they_can_tell_anything(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": 0.0}
+    wait(conferences, clock, {"a": clock.now}, 0.9)
+    assert set(conferences.looks) == {"*"}
+
+
+def test_every_look_has_until_the_end_or_two_seconds(clock: Clock) -> None:
+    conferences = FakeConferences(clock, looks_take=0.4)
+    conferences.live = {"a": 0.0, "b": 0.0}
+    wait(conferences, clock, dict.fromkeys("ab", clock.now - 9), 6)
+    assert {"*", "a", "b"} == set(conferences.looks)
+    # The details belong to the look at the list, and have what it left them.
+    begun = 0.0
+    for what, (now, until) in zip(conferences.looks, conferences.times):
+        begun = now if what == "*" else begun
+        assert until == max(1006, begun + 2)
+    assert begun > 1004
 
 
 def test_no_time_for_all_the_details_is_a_wait_that_ran_out(clock: Clock) -> None:
@@ -358,22 +427,52 @@ def test_a_list_that_fails_at_the_end_does_not_hide_who_is_live(clock: Clock) ->
         if clock.now >= 1010:
             conferences.list_failures = [fail("timeout")]
 
-    _restarted, still_live = wait_until_gone(typed(conferences), Crew(2), {"a": 1000.0}, 10, clock, last_look)
+    state = Wait(["a"])
+    still_live = wait_until_gone(typed(conferences), Crew(2), {"a": 1000.0}, 10, clock, last_look, state)
     assert list(still_live) == ["a"]
 
 
 @pytest.mark.parametrize("kind", ["server", "authentication", "protocol"])
-def test_a_list_that_cannot_be_read_ends_the_wait(clock: Clock, kind: str) -> None:
+@pytest.mark.parametrize("looks", [0, 1])
+@pytest.mark.parametrize("timeout", [0.0, 60.0])
+def test_a_list_that_cannot_be_read_ends_the_wait(clock: Clock, kind: str, looks: int, timeout: float) -> None:
     conferences = FakeConferences(clock)
-    conferences.list_failures = [fail(kind)]
-    assert failure_of(lambda: wait(conferences, clock, {"a": clock.now})).kind == kind
+    conferences.live = {"a": 0.0}
+    conferences.list_failures = [*[None] * looks, fail(kind)]
+    if looks and not timeout:
+        # There is no second look.
+        assert list(wait(conferences, clock, {"a": clock.now}, timeout)[1]) == ["a"]
+    else:
+        assert failure_of(lambda: wait(conferences, clock, {"a": clock.now}, timeout)).kind == kind
 
 
-def test_details_that_cannot_be_read_end_the_wait(clock: Clock) -> None:
+@pytest.mark.parametrize("kind", ["server", "invalid_request", "protocol"])
+def test_one_whose_details_cannot_be_read_is_watched_in_the_list(clock: Clock, kind: str) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": 0.0, "b": clock.now + 0.2}
+    conferences.ends = [(clock.now + 9, "a")]
+    conferences.detail_failures = {"a": fail(kind)}
+    assert wait(conferences, clock, {"a": clock.now, "b": clock.now}) == (["b"], {})
+
+
+def test_a_wait_that_fails_keeps_what_it_knows(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": 0.0, "b": clock.now + 0.2, "c": clock.now}
+    conferences.ends = [(clock.now, "c")]
+    conferences.list_failures = [*[None] * 5, fail("server")]
+    state = Wait(["a", "b", "c"])
+    hung_up_at = dict.fromkeys("abc", clock.now)
+    error = failure_of(lambda: wait_until_gone(typed(conferences), Crew(2), hung_up_at, 60, clock, clock.sleep, state))
+    assert error.kind == "server"
+    assert (state.seen, state.waiting_for, state.restarted) == (True, ["a"], ["b"])
+
+
+def test_details_that_cannot_be_read_at_the_end_leave_it_live(clock: Clock) -> None:
     conferences = FakeConferences(clock)
     conferences.live = {"a": 0.0}
     conferences.detail_failures = {"a": fail("server")}
-    assert failure_of(lambda: wait(conferences, clock, {"a": clock.now})).kind == "server"
+    restarted, still_live = wait(conferences, clock, {"a": clock.now - 9}, 0)
+    assert (restarted, [error.kind for error in still_live.values()]) == ([], ["wait_timeout"])
 
 
 def test_one_that_is_listed_but_has_no_details_is_waited_for(clock: Clock) -> None:

@@ -67,7 +67,8 @@ def test_the_list_is_read_once_for_all_404s() -> None:
     assert list(found.values) == ["a"]
     (error,) = found.errors.values()
     assert (error.kind, error.conference_name, error.api_id) == ("not_found", "hidden", "i")
-    assert "listed, but not found under its URL" in error.msg
+    assert "listed, but not found under " in error.msg
+    assert error.msg.endswith(" ask Plivo's support with the api_id.")
     assert found.listing == Listing(("hidden", "z"), API_ID)
 
 

@@ -127,7 +127,9 @@ def test_auth_ids(auth_id: str) -> None:
 
 @pytest.mark.parametrize("auth_id", ["", " ", "MA/..", "..", "MA%2F", "MA X", "MA\n", "MÄ", "a?b", "a#b", "٣", "a:b"])
 def test_an_auth_id_that_would_change_the_url_is_refused(auth_id: str) -> None:
-    assert "PLIVO_AUTH_ID" in refusal_of(lambda: check_auth_id(auth_id), "auth_id").msg
+    error = refusal_of(lambda: check_auth_id(auth_id), "auth_id")
+    assert repr(auth_id) in error.msg
+    assert "set auth_id or the environment variable PLIVO_AUTH_ID (" in error.msg
 
 
 @pytest.mark.parametrize("token", ["x", "a b", "ü", "日本", ":", " x "])
@@ -140,6 +142,7 @@ def test_a_token_that_is_none_is_refused_and_not_repeated(token: str) -> None:
     error = refusal_of(lambda: check_auth_token(token), "auth_token")
     assert "t0p" not in error.msg
     assert "\udcff" not in error.msg
+    assert error.msg.endswith(" add '| trim'." if token.strip() else " PLIVO_AUTH_TOKEN.")
 
 
 @given(st.text())
@@ -162,6 +165,7 @@ def test_a_token_is_taken_as_it_is_or_refused(token: str) -> None:
         ("https://api.plivo.com/v1", "https://api.plivo.com/v1"),
         ("https://api.plivo.com/v1/", "https://api.plivo.com/v1"),
         ("https://api.plivo.com/v1///", "https://api.plivo.com/v1"),
+        ("https://api.plivo.com/vX/", "https://api.plivo.com/vX"),
         ("HTTPS://API.plivo.com:8443/api/v1", "https://api.plivo.com:8443/api/v1"),
         ("https://clone.example", "https://clone.example"),
         ("https://clone.example/", "https://clone.example"),
@@ -213,7 +217,28 @@ def test_api_urls(given_url: str, url: str) -> None:
     ],
 )
 def test_what_is_no_base_url_is_refused(api_url: str) -> None:
-    refusal_of(lambda: check_api_url(api_url), "api_url")
+    error = refusal_of(lambda: check_api_url(api_url), "api_url")
+    assert error.msg.startswith(f"api_url: {api_url!r} ")
+    assert error.msg.endswith("; give a URL such as https://api.plivo.com/v1.")
+
+
+@pytest.mark.parametrize(
+    ("api_url", "problem"),
+    [
+        ("https://api.plivo .com", "blank"),
+        ("https://api.plivo.com\\v1", "backslash"),
+        ("https://api.plivo.com/v1\n", "control character"),
+        ("https://[::1/v1", "not a URL"),
+        ("ftp://api.plivo.com", "absolute http or https URL"),
+        ("https://api.plivo.com?x", "query"),
+        ("https://api.plivo.com#x", "fragment"),
+        ("https://a..b", "host"),
+        ("https://api.plivo.com/v1/%2e%2e", "path"),
+        ("https://me@api.plivo.com", "it holds user information; credentials belong into auth_id and auth_token;"),
+    ],
+)
+def test_a_refused_url_is_told_why(api_url: str, problem: str) -> None:
+    assert problem in refusal_of(lambda: check_api_url(api_url), "api_url").msg
 
 
 @pytest.mark.parametrize(
@@ -250,7 +275,9 @@ def test_plain_http_leaves_this_machine_never(host: str) -> None:
     ],
 )
 def test_user_information_is_refused_and_never_repeated(api_url: str) -> None:
-    assert "pa55" not in refusal_of(lambda: check_api_url(api_url), "api_url").msg
+    error = refusal_of(lambda: check_api_url(api_url), "api_url")
+    assert error.msg.startswith("api_url: it ")
+    assert "pa55" not in error.msg
 
 
 @given(st.text() | st.text(alphabet="htps:/.@[]%?#\\1a\x00\n ٣é℀").map("https://{}".format))

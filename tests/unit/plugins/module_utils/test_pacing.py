@@ -23,7 +23,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._pacing import (
     retry_delay,
     safe_workers,
 )
-from unit.plugins.support import Clock
+from unit.plugins.support import Clock, place
 
 #: What the API counts in: "300 requests in 5 seconds".
 SERVER_WINDOW = 5.0
@@ -62,11 +62,11 @@ class FakeWorkers:
         while events:
             self.now, number, ends = heapq.heappop(events)
             if ends:
-                self.window.__exit__()
+                self.window.leave()
             if not todo:
                 continue
             try:
-                self.window.__enter__()
+                self.window.enter()
             except SleptError as slept:
                 heapq.heappush(events, (self.now + slept.args[0], number, False))
                 continue
@@ -99,13 +99,24 @@ def test_a_place_is_free_again_one_window_after_its_request_ended() -> None:
     assert arrivals == pytest.approx([0.0, 2.0 + WINDOW, 2 * (2.0 + WINDOW)])
 
 
+def test_a_place_that_would_come_too_late_is_not_waited_for() -> None:
+    clock = Clock()
+    window = SlidingWindow(1, clock, clock.sleep)
+    with place(window):
+        pass
+    assert not window.enter(clock.now + WINDOW)
+    assert clock.slept == []
+    assert window.enter(clock.now + WINDOW + 0.1)
+    assert clock.now == pytest.approx(1000 + WINDOW)
+
+
 @pytest.mark.parametrize("limit", [0, 1])
 def test_a_pause_holds_everybody_back_also_without_a_limit(limit: int) -> None:
     clock = Clock()
     window = SlidingWindow(limit, clock, clock.sleep)
     window.pause(7)
     window.pause(3)  # A shorter one does not shorten it.
-    with window:
+    with place(window):
         assert clock.now == pytest.approx(1007)
 
 
@@ -113,7 +124,7 @@ def test_no_limit_means_no_wait_and_no_memory() -> None:
     clock = Clock()
     window = SlidingWindow(0, clock, clock.sleep)
     for _number in range(1000):
-        with window:
+        with place(window):
             pass
     assert clock.slept == []
     assert not window._ended
@@ -122,9 +133,9 @@ def test_no_limit_means_no_wait_and_no_memory() -> None:
 def test_a_place_comes_back_when_the_request_fails() -> None:
     clock = Clock()
     window = SlidingWindow(1, clock, clock.sleep)
-    with pytest.raises(ZeroDivisionError), window:
+    with pytest.raises(ZeroDivisionError), place(window):
         raise ZeroDivisionError
-    with window:
+    with place(window):
         assert clock.now == pytest.approx(1000 + WINDOW)
 
 
@@ -137,7 +148,7 @@ def test_threads_never_share_a_place() -> None:
     def work() -> None:
         nonlocal at_once, most
         for _number in range(50):
-            with window:
+            with place(window):
                 with lock:
                     at_once += 1
                     most = max(most, at_once)
@@ -154,7 +165,7 @@ def test_threads_never_share_a_place() -> None:
 
 @given(max_connections=st.integers(1, 256), rate_limit=st.integers(2, 100_000))
 def test_workers_that_need_two_places_each_never_hold_all_of_them(max_connections: int, rate_limit: int) -> None:
-    workers = safe_workers(max_connections, rate_limit)
+    workers = safe_workers(max_connections, rate_limit, places=2)
     assert 1 <= workers <= max_connections
     # All of them hold one place: there must still be one for somebody's second.
     assert workers < rate_limit
@@ -163,7 +174,8 @@ def test_workers_that_need_two_places_each_never_hold_all_of_them(max_connection
 def test_workers_are_the_connections_where_nothing_limits_them() -> None:
     assert safe_workers(16, 0) == 16
     assert safe_workers(16, 200) == 16
-    assert safe_workers(16, 1) == 1
+    assert safe_workers(16, 3) == 3
+    assert safe_workers(16, 1, places=2) == 1
 
 
 @given(limit=st.integers(2, 9), max_connections=st.integers(1, 9))
@@ -175,9 +187,9 @@ def test_looking_again_while_holding_a_place_never_locks_up(limit: int, max_conn
         raise SleptError(seconds)
 
     window = SlidingWindow(limit, lambda: now, sleep)
-    for _worker in range(safe_workers(max_connections, limit)):
-        window.__enter__()
-    window.__enter__()
+    for _worker in range(safe_workers(max_connections, limit, places=2)):
+        assert window.enter()
+    assert window.enter()
 
 
 # --- the retry schedule ------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._selection import (
     looks_like_list,
     parse_selection,
 )
-from unit.plugins.support import failure_of, refusal_of
+from unit.plugins.support import failure_of, refusal_of, shown
 
 NOTHING: dict[str, t.Any] = {
     "name": None,
@@ -154,9 +154,7 @@ def test_a_glob_for_a_dot_segment_is_refused(option: str, entry: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["patterns", "excludes"])
-@pytest.mark.parametrize(
-    "entry", ["(", "[", "*", "a{99999999999}", "(?P<x", "\\", "(?<=a*)b", "(" * 5000], ids=lambda entry: entry[:9]
-)
+@pytest.mark.parametrize("entry", ["(", "[", "*", "a{99999999999}", "(?P<x", "\\", "(?<=a*)b", "(" * 5000], ids=shown)
 def test_a_bad_expression_is_refused(option: str, entry: str) -> None:
     error = refusal_of(lambda: select(**{option: [entry]}, use_regex=True), option)
     assert "use_regex" in error.msg

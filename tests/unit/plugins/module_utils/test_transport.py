@@ -29,7 +29,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoEr
 from ansible_collections.plivo.voice.plugins.module_utils._pacing import SlidingWindow
 from ansible_collections.plivo.voice.plugins.module_utils._transport import Answer, Transport
 from unit.plugins.raw_server import Peer, RawServer, http, serve
-from unit.plugins.support import AUTH_ID, TOKEN, failure_of
+from unit.plugins.support import AUTH_ID, TOKEN, failure_of, shown
 
 #: How much later than its deadline an attempt may end, on a busy machine.
 TOLERANCE = 0.5
@@ -423,7 +423,7 @@ def test_a_reset_before_the_request_was_read_is_doubtful_all_the_same() -> None:
         b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
         b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n",
     ],
-    ids=lambda content: repr(content[:24]),
+    ids=shown,
 )
 def test_what_is_not_http_is_a_failure_of_a_fitting_kind(garbage: bytes) -> None:
     def play(peer: Peer) -> None:

@@ -13,7 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoError
+from ansible_collections.plivo.voice.plugins.modules import conference_hangup
 from plivo_simulator import AUTH_TOKEN
+from unit.plugins.support import Clock
 
 World = t.Any  # see conftest.py
 Values = dict[str, t.Any]
@@ -461,6 +464,24 @@ def test_a_redial_after_a_lost_answer_does_not_hide_the_hangup(world: World) -> 
     assert values["hung_up"] == ["Sales"]
 
 
+@pytest.mark.parametrize("bounds", [{"min_run_time": "1h"}, {"min_members": 1}])
+def test_a_retry_never_hits_who_redialled_after_a_lost_answer(world: World, bounds: Values) -> None:
+    """The first attempt works but its answer is lost; a moment later other people are on under the same name."""
+    world.load({"name": "Sales", "run_time": 20000, "redial_in": 0})
+    world.control.add_faults({"action": "reset", "when": "after", "method": "DELETE"})
+    values = world.hangup(name="Sales", **bounds)
+    assert world.writes == ["DELETE Sales"]
+    assert world.live == ["Sales"]
+    assert (values["hung_up"], values["changed"]) == (["Sales"], True)
+
+
+def test_a_gateways_408_after_the_hangup_is_no_failure(world: World) -> None:
+    world.load("Sales")
+    world.control.add_faults({"action": "answer", "status": 408, "when": "after", "method": "DELETE"})
+    values = world.hangup(name="Sales")
+    assert (values["hung_up"], values["absent"]) == (["Sales"], [])
+
+
 def test_one_that_ended_while_its_hangup_waited_is_absent(world: World) -> None:
     world.load({"name": "Sales", "ends_in": 3}, "Ops")
     world.control.add_faults(LATER)
@@ -535,6 +556,28 @@ def test_check_mode_never_waits(world: World) -> None:
     assert values["hung_up"] == NAMES
 
 
+def test_a_wait_counts_from_each_answer_or_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[dict[str, float], float]] = []
+
+    def wait_until_gone(
+        _conferences: t.Any, _crew: t.Any, hung_up_at: dict[str, float], timeout: float, *_more: t.Any
+    ) -> t.Any:
+        begun.append((hung_up_at, timeout))
+        return {}
+
+    monkeypatch.setattr(conference_hangup, "wait_until_gone", wait_until_gone)
+    outcomes = {
+        "answered": conference_hangup.Hangup(990.0, None),
+        "lost": PlivoError("connection", "no luck", doubtful=True),
+        "failed": PlivoError("server", "no luck"),
+    }
+    result = conference_hangup.HangupResult(hung_up=["answered", "lost"])
+    clock = Clock()
+    everything: t.Any = types.SimpleNamespace(clock=clock, sleep=clock.sleep, wait_timeout=7.0)
+    conference_hangup.wait(everything, outcomes, everything, everything, everything, result)
+    assert begun == [({"answered": 990.0, "lost": 1000.0}, 7.0)]
+
+
 # --- asynchronous mode -------------------------------------------------------------------------------
 
 
@@ -542,6 +585,7 @@ def test_check_mode_never_waits(world: World) -> None:
 def test_hangups_are_queued(world: World, check: bool) -> None:
     world.control.settings(async_delay=3600)
     values = world.hangup(check=check, names=["Sales", "Support", "x"], callback_url=CALLBACK, callback_method="GET")
+    assert [set(entry) for entry in values["queued"]] == [{"conference_name", "api_id"}] * 2
     assert [entry["conference_name"] for entry in values["queued"]] == ["Sales", "Support"]
     assert [entry["api_id"] is None for entry in values["queued"]] == [check, check]
     assert (values["hung_up"], values["absent"], values["changed"]) == ([], ["x"], True)
@@ -561,6 +605,7 @@ def test_all_at_once_are_queued_as_one(world: World, check: bool) -> None:
     world.control.settings(async_delay=3600)
     values = world.hangup(check=check, all=True, callback_url=CALLBACK)
     (entry,) = values["queued"]
+    assert set(entry) == {"conference_name", "api_id"}
     assert entry["conference_name"] is None
     assert (entry["api_id"] is None) == check
     assert world.requests == (["GET *"] if check else ["GET *", "DELETE *"])
@@ -705,7 +750,8 @@ def test_nothing_is_decided_without_the_details_that_decide(world: World) -> Non
         ({"action": "answer", "status": 302, "headers": {"Location": "/"}}, "redirect", 1),
         ({"action": "reset"}, "connection", 3),
         ({"action": "answer", "status": 408}, "timeout", 3),
-        ({"action": "answer", "status": 503}, "server", 30),
+        ({"action": "answer", "status": 503}, "server", 3),
+        ({"action": "answer", "status": 500}, "server", 30),
     ],
 )
 def test_a_host_that_dies_ends_the_hangups_early(world: World, fault: Values, kind: str, tried: int) -> None:

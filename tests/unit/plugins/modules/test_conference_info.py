@@ -218,17 +218,28 @@ def test_unknown_fields_pass_through(world: World) -> None:
 def test_the_list_is_queued(world: World) -> None:
     values = world.info(callback_url=CALLBACK)
     assert world.requests == ["GET *"]
-    ((name, api_id),) = [tuple(entry.values()) for entry in values["queued"]]
-    assert name is None
-    assert isinstance(api_id, str)
+    (entry,) = values["queued"]
+    assert entry == {"conference_name": None, "api_id": entry["api_id"]}
+    assert isinstance(entry["api_id"], str)
     assert (values["conferences"], values["changed"]) == ([], False)
     assert "ct%3D2000" in world.log[0]["query"]
 
 
 def test_names_are_queued(world: World) -> None:
     values = world.info(callback_url=CALLBACK, callback_method="GET", names=["Sales", "none"])
-    assert [entry["conference_name"] for entry in values["queued"]] == ["Sales", "none"]
+    assert values["queued"] == [
+        {"conference_name": name, "api_id": entry["api_id"]} for name, entry in zip(["Sales", "none"], values["queued"])
+    ]
+    assert len({entry["api_id"] for entry in values["queued"]} - {None}) == 2
     assert sorted(world.requests) == ["GET Sales", "GET none"]
+
+
+def test_a_404_is_explained_by_the_list_when_queued_too(world: World) -> None:
+    world.control.add_faults({"action": "answer", "status": 404, "target": "conference", "times": None})
+    values = world.info(callback_url=CALLBACK, names=["Sales", "none"])
+    assert (values["queued"], values["absent"]) == ([], ["none"])
+    assert kinds(values) == {"Sales": "not_found"}
+    assert sorted(world.requests) == ["GET *", "GET Sales", "GET none"]
 
 
 @pytest.mark.parametrize(
@@ -250,6 +261,10 @@ def test_what_needs_the_answers_cannot_be_queued(world: World, params: dict[str,
     values = world.info(callback_url=CALLBACK, **params)
     assert values["error"]["kind"] == "invalid_request"
     assert world.requests == []
+    assert values["msg"].startswith("callback_url: ")
+    option = next((option for option in ("patterns", "excludes", "details") if option in params), "a bound on run time")
+    assert f" but {option} " in values["msg"]
+    assert values["msg"].endswith(" remove one of the two.")
 
 
 # --- refusals ----------------------------------------------------------------------------------------
@@ -286,6 +301,7 @@ def test_what_is_wrong_is_refused_before_any_request(world: World, params: dict[
         None,
     )
     assert values["msg"].split(":")[0].split(" ")[0] in [*params, "details"]
+    assert values["msg"].endswith(" remove it." if params.get("details") is False else ".")
     assert world.requests == []
 
 
