@@ -76,7 +76,8 @@ def main() -> None:
         if sys.stdout.isatty():
             environment["ANSIBLE_FORCE_COLOR"] = "1"
         print(f"A simulated Plivo API with four conferences on it is running at {simulator.api_url}.")
-        print("PLIVO_API_URL, PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN are set in the environment.")
+        print("PLIVO_API_URL, PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN are set in the environment, and Ansible finds the")
+        print("collection where it was installed from its tarball. The lines with $ are what you would type.")
 
         title("1. Which conferences are live?")
         run("ansible localhost -m plivo.voice.conference_info", environment)
@@ -93,10 +94,11 @@ def main() -> None:
         run(hangup, environment)
 
         title("6. Maintenance: let conferences end by themselves for a while, then hang up the rest")
-        simulator.control.add_conferences({"name": "Stand-up", "members": 3, "run_time": 840, "ends_in": 5})
+        print("Meanwhile a fifth conference has begun, Stand-up. It will end by itself in a few seconds.\n")
+        simulator.control.add_conferences({"name": "Stand-up", "members": 3, "run_time": 840, "ends_in": 3})
         run(
             "ansible-playbook plivo.voice.maintenance_hangup"
-            " -e plivo_all=true -e plivo_max_hangups=10 -e plivo_drain_timeout=10",
+            " -e plivo_all=true -e plivo_max_hangups=10 -e plivo_drain_timeout=6",
             environment,
         )
         answers = simulator.control.stats()["answers"]
