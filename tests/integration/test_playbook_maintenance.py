@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from integration.running import Ansible
 from plivo_simulator import AUTH_ID, AUTH_TOKEN, Control, Simulator
 
 MAINTENANCE = "plivo.voice.maintenance_hangup"
+# What a configuration may ask of all plays, and what these must not follow.
+CONFIGURED = {"ANSIBLE_STRATEGY": "free", "ANSIBLE_ANY_ERRORS_FATAL": "true"}
 
 
 def local(simulator: Simulator) -> dict[str, str]:
@@ -124,6 +128,127 @@ def test_many_accounts(ansible: Ansible, simulator: Simulator, control: Control)
     assert summary["partly"].outcome == "failed"
 
 
+def test_each_account_gets_its_own_drain(ansible: Ansible, simulator: Simulator, control: Control) -> None:
+    """What cannot be read takes nobody's time away, and no account waits for the drain of another."""
+    accounts: dict[str, tuple[list[Any], str]] = {
+        # Its third look finds nothing to wait for.
+        "long": ([{"name": "ends", "ends_after_requests": 4}], "4m"),
+        "short": (["stays"], "3s"),
+        # A stranger has chosen a name that has no URL of its own.
+        "partly": (["Sales", "team/"], "4s"),
+        # Its first look fails, and it ends before the second.
+        "flaky": ([{"name": "meanwhile", "ends_after_requests": 3}], "4m"),
+        # Begins after the hangup has read the list.
+        "late": (["A", "B", {"name": "New", "starts_after_requests": 5}], "0"),
+    }
+    inventory = {
+        host: {
+            "plivo_api_url": simulator.api_url,
+            "plivo_auth_id": f"MA-{host}",
+            "plivo_auth_token": f"token-of-{host}",
+            "plivo_drain_timeout": timeout,
+        }
+        for host, (_conferences, timeout) in accounts.items()
+    }
+    control.load(
+        {
+            "accounts": {
+                f"MA-{host}": {"auth_token": f"token-of-{host}", "conferences": conferences}
+                for host, (conferences, _timeout) in accounts.items()
+            },
+            "faults": [
+                {"action": "answer", "account": "MA-late", "method": "DELETE", "name": "B", "status": 403},
+                {"action": "answer", "account": "MA-flaky", "target": "collection", "skip": 1, "status": 403},
+            ],
+        }
+    )
+    variables = {"plivo_hosts": "all", "plivo_patterns": ["*"]}
+    run = ansible.playbook(MAINTENANCE, variables=variables, inventory=inventory, env=CONFIGURED)
+
+    assert run.rc == 2, run.output
+    assert "free strategy" not in run.output
+    assert {host for host, each in run.stats.items() if each["failures"]} == {"partly", "late"}
+    log = {host: [entry for entry in control.log() if entry["account"] == f"MA-{host}"] for host in accounts}
+    results = {each["account"]: each for each in run.custom_stats.values()}
+
+    def deleted(host: str) -> list[dict[str, Any]]:
+        return [entry for entry in log[host] if entry["method"] == "DELETE"]
+
+    (hangup,) = deleted("short")
+    assert hangup["time"] - log["short"][0]["time"] > 2
+    # Before the last look at one whose drain takes longer.
+    assert hangup["n"] < log["long"][4]["n"]
+    assert results["short"]["hung_up"] == ["stays"]
+    # By itself, the rhythm of a drain of four minutes is six seconds.
+    paused = [int(seconds) for seconds in re.findall("Pausing for ([0-9]+) seconds", run.output)]
+    assert paused[0] <= 3
+
+    (hangup,) = deleted("partly")
+    assert hangup["time"] - log["partly"][0]["time"] > 3
+    assert hangup["n"] < log["long"][-1]["n"]
+    (told, *_more) = run.results("still live", host="partly")
+    assert (
+        "for 1 conference to end: Sales; there may be more, as the look failed in part: 'team/'" in told.result["msg"]
+    )
+    assert (results["partly"]["hung_up"], results["partly"]["still_live"]) == (["Sales"], [])
+
+    assert len(run.results("Look again", host="flaky")) == 2
+    told = run.results("still live", host="flaky")[1]
+    assert "flaky: the look failed, trying again for up to " in told.result["msg"]
+    for host, name in (("long", "ends"), ("flaky", "meanwhile")):
+        assert (results[host]["ended"], results[host]["ok"]) == ([name], True)
+        assert deleted(host) == []
+
+    assert results["late"]["hung_up"] == ["A"]
+    assert (results["late"]["still_live"], results["late"]["began"]) == (["B"], ["New"])
+    assert results["late"]["durations"]["drain"] == 0
+
+
+def test_hosts_are_not_taken_from_the_inventory(ansible: Ansible, simulator: Simulator, control: Control) -> None:
+    """Ansible would run the play on localhost, with the account of the environment."""
+    control.load(
+        {
+            "accounts": {
+                AUTH_ID: {"auth_token": AUTH_TOKEN, "conferences": ["of the environment"]},
+                "MA1": {"auth_token": "token", "conferences": ["meant"]},
+                "MA2": {"auth_token": "token", "conferences": ["not within the limit"]},
+            }
+        }
+    )
+    choice = {"plivo_patterns": ["*"], "plivo_drain_timeout": 0}
+    hosts = {
+        "one": {"plivo_auth_id": "MA1", "plivo_auth_token": "token"},
+        "two": {"plivo_auth_id": "MA2", "plivo_auth_token": "token"},
+    }
+    named = {"plivo_hosts": "accounts"}
+    cases: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], list[str]]] = [
+        ({**named, **choice}, {}, {"localhost": {}}, hosts, ["--limit", "localhost"]),
+        ({**named, **choice}, {}, {}, {"localhost": {}, **hosts}, []),
+        (choice, named, {}, hosts, []),
+    ]
+    for number, (of_all, of_group, others, members, options) in enumerate(cases):
+        inventory = ansible.folder / f"accounts{number}.json"
+        groups = {"accounts": {"vars": of_group, "hosts": members}}
+        content = {"all": {"vars": of_all, "hosts": others, "children": groups}}
+        inventory.write_text(json.dumps(content), encoding="utf-8")
+        run = ansible.playbook(MAINTENANCE, "-i", str(inventory), *options, env=local(simulator))
+        assert run.rc == 2, run.output
+        (refused,) = run.results("Fail when the play is not for the hosts of plivo_hosts")
+        assert refused.result["msg"] == (
+            'plivo_hosts: the inventory sets it to "accounts", but the hosts of a play are settled before that is read,'
+            " so this run would be for localhost; give it with -e instead: -e plivo_hosts=accounts"
+        )
+        assert control.log() == []
+
+    run = ansible.playbook(
+        MAINTENANCE, "-i", str(inventory), "--limit", "one", variables={**named, **choice}, env=local(simulator)
+    )
+    assert run.rc == 0, run.output
+    assert [(entry["account"], entry["name"]) for entry in control.log() if entry["method"] == "DELETE"] == [
+        ("MA1", "meant")
+    ]
+
+
 def test_check_then_real_then_again(ansible: Ansible, simulator: Simulator, control: Control) -> None:
     control.add_conferences({"name": "old", "run_time": 7300}, {"name": "{{ 1+1 }}", "run_time": 7200}, "young")
     control.settings(read_only=True)
@@ -172,6 +297,7 @@ def test_refused_before_any_request(ansible: Ansible, simulator: Simulator, cont
         "longer": ({"plivo_names": ["a"], "plivo_drain_timeout": "25h"}, "plivo_drain_timeout: 25h is more than a day"),
         "same-key": ({"plivo_names": ["a"]}, "plivo_hosts: the results of same-key and same_key would have one"),
         "same_key": ({"plivo_names": ["a"]}, "plivo_hosts: the results of same_key and same-key would have one"),
+        "misspelt": ({"plivo_names": ["a"], "plivo_exclude": ["b"]}, "plivo_exclude: there is no such variable"),
         "typo": ({"plivo_names": ["a"], "plivo_excludes": "{{ spared }}"}, "plivo_excludes: it refers to a variable"),
         # Whether it is the list or its entry differs between versions of Ansible.
         "nested": ({"plivo_names": ["a"], "plivo_excludes": ["{{ spared }}"]}, "plivo_excludes: "),
