@@ -6,7 +6,7 @@ PYTHON ?= python3
 NOX = .venv/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo build format lock clean
+.PHONY: help setup check test mutants demo faults build format lock clean
 
 # The name of the Python is in the mark's name, so that another PYTHON gets its own environment.
 READY := .venv/made-with-$(subst /,_,$(PYTHON))
@@ -26,8 +26,14 @@ test: $(READY) ## everything: gates, unit and integration tests, the built colle
 	@rm -rf .build/junit
 	@$(NOX); status=$$?; .venv/bin/python tests/tools/closing_line.py .build/junit && exit $$status
 
+mutants: $(READY) ## changes the code in thousands of ways and sees whether the unit tests notice (half an hour)
+	@$(NOX) --parallel 1 --session mutants
+
 demo: $(READY) ## the main job in front of you, against a simulated API
 	@$(NOX) --parallel 1 --session demo
+
+faults: $(READY) ## the same faults for this collection and its alternatives, as a table and in docs/reliability.md
+	@$(NOX) --parallel 1 --session faults
 
 build: $(READY) ## the tarball for Galaxy, in .build/
 	@$(NOX) --session build

@@ -118,6 +118,23 @@ def units(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """See whether the unit tests notice changes of the code."""
+    # mutmut names what it changes after its path, so the copy lies as it is imported. It is new each time: mutmut would
+    # not try a mutant again because of a changed test.
+    folder = BUILD / "mutants"
+    shutil.rmtree(folder, ignore_errors=True)
+    source = folder / "ansible_collections/plivo/voice"
+    copy_project(source)
+    for name in ("pyproject.toml", "tests"):
+        (folder / name).symlink_to((source / name).relative_to(folder))
+    session.chdir(folder)
+    session.run("python", "tests/tools/mutants.py", "check", "tests/unit/plugins", env={"PYTHONPATH": str(folder)})
+    session.run("mutmut", "run", *session.posargs, env={"HYPOTHESIS_STORAGE_DIRECTORY": f"{folder}/hypothesis"})
+    session.run("python", "tests/tools/mutants.py", "report", "tests/mutants.md", f"{BUILD}/mutants.md")
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the tarball and install it."""
     copy_project(SOURCE)
@@ -142,6 +159,13 @@ def integration(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Show the main job against the simulated API."""
     session.run("python", "tests/tools/demo.py", *session.posargs, env=AS_A_USER)
+
+
+@nox.session(requires=["build"])
+def faults(session: nox.Session) -> None:
+    """Put this collection and its alternatives through the same faults."""
+    command = ("python", "-m", "tools.faults", "--write", "docs/reliability.md")
+    session.run(*command, *session.posargs, env={**AS_A_USER, "PYTHONPATH": str(ROOT / "tests")})
 
 
 @nox.session(requires=["build"])

@@ -160,6 +160,16 @@ def test_as_many_at_once_as_allowed_and_no_more(workers: int, names: int) -> Non
     assert most == expected
 
 
+def test_nobody_waits_for_the_helpers_of_an_interrupted_task() -> None:
+    together = threading.Barrier(3)
+
+    def work(_name: str) -> bool:
+        together.wait(5)
+        return threading.current_thread().daemon
+
+    assert sorted(Crew(3).each(["a", "b", "c"], work).values()) == [False, True, True]
+
+
 def test_no_names_need_no_threads() -> None:
     before = threading.active_count()
     assert Crew(16).each([], lambda name: name) == {}
@@ -181,6 +191,7 @@ def test_a_bug_stops_the_rest_and_keeps_the_account_of_what_was_done(workers: in
     assert bugs[0].msg.startswith("internal error: ZeroDivisionError: a bug; please report it")
     # Where it came from is not known, so the request may have been on its way.
     assert bugs[0].doubtful
+    assert all(outcomes[error.conference_name or ""] is error for error in failures)
     assert {error.kind for error in failures} == {"internal", "not_tried"}
 
 

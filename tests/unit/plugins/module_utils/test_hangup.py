@@ -129,6 +129,8 @@ def test_each_outcome_is_accounted_for(
     settled = settle(typed(conferences), {name: outcome}, queued)
     found = [room for room in ("done", "ended", "skipped", "unknown", "errors") if name in getattr(settled, room)]
     assert found == where.split()
+    for error in settled.errors.values():
+        assert ("listed, but not found" in error.msg) is (error.kind == "not_found" and name == LISTED)
 
 
 def doubtful_call_off(restarted: bool) -> CalledOffError:
@@ -302,6 +304,13 @@ def test_after_an_attempt_it_is_looked_at_again_however_fresh(
     else:
         assert confirm(previous) == clock.now + FRESH_FOR
     assert conferences.looks == ["x"]
+
+
+def test_one_that_has_just_begun_is_another_one(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"x": clock.now - 0.2}
+    confirm = confirmation(typed(conferences), seen(clock, 0, ago=1.5), lambda conference: True, clock)
+    assert isinstance(failure_of(lambda: confirm(fail("connection", doubtful=True))), CalledOffError)
 
 
 def test_one_that_is_gone_meanwhile_is_not_found(clock: Clock) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._options import (
     check_api_url,
     check_auth_id,
     check_auth_token,
+    check_ca_path,
     check_callback,
     check_number,
     parse_duration,
@@ -154,6 +156,22 @@ def test_a_token_is_taken_as_it_is_or_refused(token: str) -> None:
     else:
         assert not re.search("[\x00-\x1f\x7f-\x9f]", token)
         token.encode()
+
+
+# --- ca_path -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "my ca.pem", "certs"])
+def test_a_ca_path_that_is_there_is_taken(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("") if "." in name else path.mkdir()
+    check_ca_path(str(path))
+    check_ca_path(None)
+
+
+@pytest.mark.parametrize("path", ["", "/nowhere/ca.pem", "/nowhere/my ca.pem", "/nowhere/\0"])
+def test_a_ca_path_that_is_not_there_is_refused(path: str) -> None:
+    assert repr(path) in refusal_of(lambda: check_ca_path(path), "ca_path").msg
 
 
 # --- api_url -----------------------------------------------------------------------------------------

@@ -219,6 +219,10 @@ def test_those_who_were_told_the_same_moment_do_not_come_back_together() -> None
     assert retry_delay(1, 10, 0.5) > 10
 
 
+def test_what_the_server_asks_for_is_in_the_backoff_already() -> None:
+    assert retry_delay(1, 0.75, 0.5) == retry_delay(1, 0.1, 0.5) == retry_delay(1, None, 0.5) == 0.75
+
+
 # --- Retry-After -------------------------------------------------------------------------------------
 
 
@@ -241,6 +245,7 @@ def test_those_who_were_told_the_same_moment_do_not_come_back_together() -> None
         ("²", None),
         ("9" * 5000, 60),
         ("999999999", 999999999),
+        ("9999999999", 60),
         ("Sun, 06 Nov 1994 08:49:37 GMT", None),  # long past
         ("Sun, 06 Nov 99999 08:49:37 GMT", None),
         ("Sun, 99 Nov 2094 99:99:99 GMT", None),
@@ -255,6 +260,7 @@ def test_a_date_is_held_to_the_time_of_day(seconds: int) -> None:
     now = 1_700_000_000
     assert parse_retry_after(formatdate(now + seconds, usegmt=True), float(now)) == seconds
     assert parse_retry_after(formatdate(now - seconds, usegmt=True), float(now)) is None
+    assert parse_retry_after(formatdate(now, usegmt=True), float(now)) is None
 
 
 DATELIKE = st.lists(

@@ -144,7 +144,10 @@ def test_excludes_take_from_names_as_well() -> None:
 @pytest.mark.parametrize("use_regex", [False, True])
 @pytest.mark.parametrize("entry", ["", " ", "\t\n"])
 def test_a_blank_pattern_is_refused(option: str, use_regex: bool, entry: str) -> None:
-    refusal_of(lambda: select(**{option: ["x", entry]}, use_regex=use_regex), option)
+    error = refusal_of(lambda: select(**{option: ["x", entry]}, use_regex=use_regex), option)
+    # The remedy does what it says.
+    (every,) = re.findall("write '(.*)' for every name", error.msg)
+    assert every == (".*" if use_regex else "*")
 
 
 @pytest.mark.parametrize("option", ["patterns", "excludes"])
@@ -157,7 +160,8 @@ def test_a_glob_for_a_dot_segment_is_refused(option: str, entry: str) -> None:
 @pytest.mark.parametrize("entry", ["(", "[", "*", "a{99999999999}", "(?P<x", "\\", "(?<=a*)b", "(" * 5000], ids=shown)
 def test_a_bad_expression_is_refused(option: str, entry: str) -> None:
     error = refusal_of(lambda: select(**{option: [entry]}, use_regex=True), option)
-    assert "use_regex" in error.msg
+    assert error.msg.startswith(f"{option}: {entry!r} is not a regular expression (")
+    assert error.msg.endswith("; mend it, or set use_regex: false.")
 
 
 @given(

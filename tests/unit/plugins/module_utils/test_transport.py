@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import json
 import os
 import socket
@@ -14,19 +15,24 @@ import ssl
 import threading
 import time
 import typing as t
+from http.client import BadStatusLine, IncompleteRead, RemoteDisconnected
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import requests
 import trustme
+import urllib3
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.plivo.voice.plugins.module_utils import _transport
 from ansible_collections.plivo.voice.plugins.module_utils._client import Client
 from ansible_collections.plivo.voice.plugins.module_utils._conference import Conferences, address_problem
+from ansible_collections.plivo.voice.plugins.module_utils._connections import tls_context
 from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoError
 from ansible_collections.plivo.voice.plugins.module_utils._pacing import SlidingWindow
+from ansible_collections.plivo.voice.plugins.module_utils._sockets import Attempt
 from ansible_collections.plivo.voice.plugins.module_utils._transport import Answer, Transport
 from unit.plugins.raw_server import Peer, RawServer, http, serve
 from unit.plugins.support import AUTH_ID, TOKEN, failure_of, shown
@@ -382,6 +388,7 @@ def test_an_answer_cut_short_is_no_answer(content: bytes, kind: str, reset: bool
         error = failure_of(lambda: send(transport_to(server), "DELETE"))
     assert error.kind in ({kind, "connection"} if reset else {kind})
     assert (error.retryable, error.doubtful) == (True, True)
+    assert (error.msg == "the answer was cut short") is (error.kind == "protocol")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -653,8 +660,11 @@ def test_ones_own_ca(good: ssl.SSLContext, bundle: str, host: str) -> None:
 def assert_not_trusted(error: PlivoError, server: RawServer) -> None:
     assert (error.kind, error.retryable, error.doubtful) == ("tls", False, False)
     assert server.heads == []
+    assert error.msg.startswith("TLS: ")
     assert "\n" not in error.msg
+    # OpenSSL's words on the certificate, without the libraries' own.
     assert "Max retries" not in error.msg
+    assert "_ssl.c" not in error.msg
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -734,6 +744,30 @@ def test_a_bundle_that_is_none_is_refused_by_name(
     assert ("ca_path" in error.msg, "REQUESTS_CA_BUNDLE" in error.msg) == (by_option, not by_option)
 
 
+@pytest.mark.parametrize("host", ["localhost", "api.plivo.com", "127.0.0.1", "::1"])
+def test_the_handshake_itself_compares_a_hosts_name(host: str) -> None:
+    """An address is compared by urllib3, after the handshake."""
+    context = tls_context(host, True, None)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname is (host[-1] != "1")
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    context = tls_context(host, False, None)
+    assert context.verify_mode is ssl.CERT_NONE
+    assert context.check_hostname is False
+
+
+def test_a_folder_of_certificates_is_taken_for_what_it_holds(good: ssl.SSLContext, tmp_path: Path) -> None:
+    with serve(http(), tls=good) as server:
+        assert_not_trusted(failure_of(lambda: send(transport_to(https(server), ca_path=str(tmp_path)))), server)
+
+
+def test_the_usual_bundle_is_named_when_it_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("requests.utils.DEFAULT_CA_BUNDLE_PATH", "/nowhere/ca.pem")
+    error = failure_of(lambda: transport_to("https://x.example"))
+    assert error.msg.startswith("'/nowhere/ca.pem' is not a readable CA bundle (")
+    assert error.msg.endswith(": name a PEM file or a hashed directory.")
+
+
 def test_a_bundle_is_not_even_read_where_nothing_is_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     with serve(http()) as server:
@@ -789,6 +823,76 @@ def test_an_encrypted_answer_cut_short(good: ssl.SSLContext, bundle: str, conten
         error = failure_of(lambda: send(transport_to(https(server), ca_path=bundle), "DELETE"))
     assert error.kind in ("connection", "protocol")
     assert (error.retryable, error.doubtful) == (True, True)
+
+
+# --- in its own words --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(5, "Input/output error"), "Input/output error"),
+        (ValueError("two\n lines."), "two lines"),
+        (ValueError("...X."), "...X"),
+        (ValueError(""), "ValueError"),
+        (ValueError("."), "ValueError"),
+    ],
+    ids=["errno", "lines", "dots", "nothing", "a dot"],
+)
+def test_an_exception_is_told_in_its_own_words_on_one_line(error: Exception, words: str) -> None:
+    assert _transport._innermost(error) == words
+
+
+NO_TUNNEL = "Tunnel connection failed: 407 Login"
+EXPLAINED: list[tuple[Exception, str, str, bool]] = [
+    (socket.timeout("timed out"), "timeout", "no complete answer within 2.5 s", True),
+    (requests.exceptions.ReadTimeout("x"), "timeout", "no complete answer within 2.5 s", True),
+    (ssl.SSLEOFError(8, "EOF occurred"), "connection", "the server closed the TLS connection", True),
+    (ssl.SSLZeroReturnError(6, "closed"), "connection", "the server closed the TLS connection", True),
+    (ssl.SSLError(1, "wrong version"), "tls", "TLS: wrong version", False),
+    (requests.exceptions.SSLError("another host"), "tls", "TLS: another host", False),
+    (requests.exceptions.ProxyError(NO_TUNNEL), "connection", f"the proxy from the environment: {NO_TUNNEL}", False),
+    (urllib3.exceptions.ProxyError("a", OSError("b")), "connection", "the proxy from the environment: b", True),
+    (socket.gaierror(-2, "Not known"), "connection", "the host's name cannot be resolved: Not known", True),
+    (IncompleteRead(b"x"), "protocol", "the answer was cut short", True),
+    (urllib3.exceptions.IncompleteRead(1, 2), "protocol", "the answer was cut short", True),
+    (RemoteDisconnected("x"), "connection", "the connection was closed without an answer", True),
+    (BadStatusLine("x"), "connection", "what came back is not HTTP", True),
+    (requests.exceptions.InvalidURL("no host"), "invalid_request", "the URL cannot be used: no host", False),
+    (ConnectionResetError(104, "Reset by peer"), "connection", "the connection failed: Reset by peer", True),
+    (requests.exceptions.ContentDecodingError("odd"), "protocol", "the answer cannot be read as HTTP: odd", False),
+    (ValueError("odd"), "protocol", "the answer cannot be read as HTTP: odd", False),
+]
+
+
+@pytest.mark.parametrize("sent", [True, False])
+@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.parametrize(
+    ("cause", "kind", "msg", "retryable"), EXPLAINED, ids=[type(cause).__qualname__ for cause, *_more in EXPLAINED]
+)
+def test_every_exception_on_the_way_has_its_kind_and_words(
+    cause: Exception, kind: str, msg: str, retryable: bool, wrapped: bool, sent: bool
+) -> None:
+    attempt = Attempt()
+    attempt.begin(60, "/x/")
+    attempt.sent = sent
+    error = _transport._explain(requests.exceptions.ConnectionError(cause) if wrapped else cause, attempt, 2.5)
+    assert (error.kind, error.msg, error.retryable, error.doubtful) == (kind, msg, retryable, sent)
+
+
+def test_whatever_happens_after_the_deadline_is_a_timeout() -> None:
+    attempt = Attempt()
+    attempt.begin(0, "/x/")
+    assert _transport._explain(ValueError("odd"), attempt, 0.5).msg == "no complete answer within 0.5 s"
+
+
+def test_causes_are_found_wherever_they_hide_and_once() -> None:
+    outer, argument, reason, cause, context = (Exception(name) for name in ("o", "a", "r", "c", "x"))
+    outer.args = (argument, "no exception")
+    outer.reason = reason  # type: ignore[attr-defined]
+    outer.__cause__, outer.__context__, context.__context__ = cause, context, outer
+    found = list(itertools.islice(_transport._causes(outer), 9))
+    assert found == [outer, argument, reason, cause, context]
 
 
 # --- proxies -----------------------------------------------------------------------------------------

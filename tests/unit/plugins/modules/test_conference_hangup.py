@@ -293,7 +293,9 @@ def test_check_mode_predicts_the_real_run(
 def test_a_guard_refuses_before_the_first_hangup(world: World, check: bool, params: Values, reads: int) -> None:
     values = world.hangup(check=check, **params)
     assert values["error"]["kind"] == "guard"
-    assert "max_hangups" in values["msg"]
+    assert values["msg"].startswith(f"max_hangups: {params['max_hangups']} allows fewer than the ")
+    assert f" {len(values['conferences'])} live conferences " in values["msg"]
+    assert values["msg"].endswith(" so none was hung up; narrow the choice, or raise max_hangups.")
     assert (values["changed"], values["hung_up"]) == (False, [])
     assert values["diff"]["before"] == values["diff"]["after"] == {"conferences": sorted(NAMES)}
     assert len(values["conferences"]) > params["max_hangups"]
@@ -305,6 +307,25 @@ def test_a_guard_counts_live_conferences_only(world: World) -> None:
     values = world.hangup(names=["x", "y", "Sales"], max_hangups=1)
     assert (values["hung_up"], values["absent"]) == (["Sales"], ["x", "y"])
     assert world.hangup(names=["x", "Sales"], max_hangups=0)["changed"] is False
+
+
+# --- in a few words ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("done", "words"),
+    [
+        ({}, ""),
+        ({"hung_up": ["a", "b", "c"]}, "3 hung up."),
+        ({"hung_up": ["a"], "is_prediction": True}, "1 would be hung up."),
+        ({"queued": [{}, {}]}, "2 queued."),
+        ({"queued": [{}], "is_prediction": True}, "1 would be queued."),
+        ({"hung_up": ["a"], "unknown": ["b", "c"]}, "1 hung up, 2 unknown."),
+    ],
+    ids=str,
+)
+def test_what_was_done_in_a_few_words(done: Values, words: str) -> None:
+    assert conference_hangup.HangupResult(**done).summary() == words
 
 
 # --- refusals ----------------------------------------------------------------------------------------
@@ -343,6 +364,25 @@ def test_what_is_wrong_is_refused_before_any_request(world: World, check: bool, 
     assert (values["error"]["kind"], values["error"]["attempts"]) == ("invalid_request", 0)
     assert (values["changed"], values["hung_up"], world.requests) == (False, [], [])
     assert world.live == NAMES
+
+
+@pytest.mark.parametrize(
+    ("params", "problem", "remedy"),
+    [
+        ({}, "nothing is hung up without a choice; ", "give one of name, names, patterns and all: true."),
+        (
+            {"all": True, "wait": True, "callback_url": CALLBACK},
+            "wait: true contradicts callback_url,",
+            "; remove one.",
+        ),
+        ({"all": True, "min_members": 1, "rate_limit": 1}, "rate_limit: 1 leaves no", " members; set it to 2 or more."),
+    ],
+    ids=["no choice", "wait", "rate_limit"],
+)
+def test_a_contradiction_is_told_with_its_remedy(world: World, params: Values, problem: str, remedy: str) -> None:
+    msg = world.hangup(**params)["msg"]
+    assert msg.startswith(problem)
+    assert msg.endswith(remedy)
 
 
 # --- conferences that come and go --------------------------------------------------------------------
@@ -400,6 +440,23 @@ def test_a_lagging_list_hides_nothing_that_is_asked_for_by_name(world: World) ->
     assert kinds(again) == {"Sales": "not_found"}
 
 
+def test_one_that_ends_before_its_details_is_not_hung_up(world: World) -> None:
+    world.load({"name": "Sales", "ends_after_requests": 1}, "Ops")
+    values = world.hangup(patterns=["S*"], min_members=0)
+    assert world.requests == ["GET *", "GET Sales", "GET *"]
+    assert (values["changed"], values["absent"], "failed" in values) == (False, [], False)
+    assert values["diff"]["before"] == {"conferences": ["Ops"]}
+
+
+def test_one_that_is_listed_but_has_no_url_is_an_error_and_left_alone(world: World) -> None:
+    world.load("Sales", {"name": "Ops", "findable": False})
+    for check in (True, False):
+        values = world.hangup(check=check, all=True, min_members=0)
+        assert (values["hung_up"], kinds(values)) == (["Sales"], {"Ops": "not_found"})
+        assert values["msg"].startswith(f"1 {'would be ' if check else ''}hung up. GET ")
+    assert world.live == ["Ops"]
+
+
 def test_all_that_ended_meanwhile_is_no_change(world: World) -> None:
     world.load({"name": "Sales", "ends_after_requests": 1}, hangup_all_empty_status=404)
     values = world.hangup(all=True)
@@ -420,10 +477,12 @@ def test_an_account_that_cannot_be_found_is_an_error_and_no_absence(world: World
 LATER = {"action": "answer", "status": 429, "headers": {"Retry-After": "10"}, "method": "DELETE"}
 
 
-def test_a_decision_by_bounds_is_renewed_after_five_seconds(world: World) -> None:
+@pytest.mark.parametrize("callback", [{}, {"callback_url": CALLBACK}], ids=["now", "queued"])
+def test_a_decision_by_bounds_is_renewed_after_five_seconds(world: World, callback: Values) -> None:
+    world.control.settings(async_delay=3600)
     world.control.add_faults(LATER)
-    values = world.hangup(name="Support", min_members=2)
-    assert values["hung_up"] == ["Support"]
+    values = world.hangup(name="Support", min_members=2, **callback)
+    assert [*values["hung_up"], *(entry["conference_name"] for entry in values["queued"])] == ["Support"]
     assert world.requests == ["GET *", "GET Support", "DELETE Support", "GET Support", "DELETE Support"]
 
 
@@ -549,6 +608,14 @@ def test_wait_runs_out_when_a_hangup_did_nothing(world: World) -> None:
     assert 4.5 <= sum(world.slept) <= 6
 
 
+def test_who_is_live_is_not_said_when_the_wait_saw_nothing(world: World) -> None:
+    world.control.add_faults({"action": "answer", "status": 503, "target": "collection", "skip": 1, "times": None})
+    values = world.hangup(name="Sales", wait=True, retries=0)
+    assert values["error"]["kind"] == "server"
+    assert (values["hung_up"], values["restarted"], values["still_live"]) == (["Sales"], [], [])
+    assert values["diff"]["after"]["conferences"] == sorted(world.live)
+
+
 def test_check_mode_never_waits(world: World) -> None:
     values = world.hangup(check=True, all=True, wait=True)
     assert world.requests == ["GET *"]
@@ -610,6 +677,14 @@ def test_all_at_once_are_queued_as_one(world: World, check: bool) -> None:
     assert (entry["api_id"] is None) == check
     assert world.requests == (["GET *"] if check else ["GET *", "DELETE *"])
     assert values["diff"] == {"before": {"conferences": sorted(NAMES)}, "after": {"conferences": []}}
+
+
+def test_all_at_once_of_one_is_queued_as_all(world: World) -> None:
+    world.load("Sales", async_delay=3600)
+    (entry,) = world.hangup(all=True, callback_url=CALLBACK)["queued"]
+    assert entry == {"conference_name": None, "api_id": entry["api_id"]}
+    assert entry["api_id"]
+    assert world.requests == ["GET *", "DELETE *"]
 
 
 def test_a_lost_acceptance_is_unknown(world: World) -> None:

@@ -9,6 +9,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoError
+from ansible_collections.plivo.voice.plugins.module_utils._lookup import Found
+from ansible_collections.plivo.voice.plugins.modules import conference_info
 from plivo_simulator import AUTH_TOKEN
 
 World = t.Any  # see conftest.py
@@ -210,6 +213,14 @@ def test_a_wrong_type_is_a_protocol_failure(world: World, overrides: dict[str, t
 def test_unknown_fields_pass_through(world: World) -> None:
     world.load({"name": "Sales", "overrides": {"recording": {"url": "https://x/"}}})
     assert world.info(name="Sales")["conferences"][0]["recording"] == {"url": "https://x/"}
+
+
+def test_what_is_found_is_added_to_what_is_known() -> None:
+    known = PlivoError("server", "no luck")
+    result = conference_info.InfoResult(absent=["a"], errors=[known])
+    more = PlivoError("timeout", "no luck")
+    result.take(Found({}, ["b"], {"c": more}, None))
+    assert (result.absent, result.errors) == (["a", "b"], [known, more])
 
 
 # --- asynchronous mode -------------------------------------------------------------------------------
