@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 import traceback
 import typing as t
@@ -118,13 +116,15 @@ def run_module(
     :param result: empty.
     """
     spec = {**CONNECTION_OPTIONS, **SELECTION_OPTIONS, **options}
+    nothing_done = result.as_values(diff=False)
     try:
-        module = PlivoModule(spec, result.as_values(diff=False))
+        module = PlivoModule(spec, nothing_done)
     except OverflowError:
         # What Ansible makes of "inf" for a whole number: not even a message, and in some versions a traceback.
-        refused = failure([refusal("an option that is a whole number has the value inf; give a finite one.")], "")
-        print(json.dumps({"failed": True, **refused, **result.as_values(diff=False)}))  # noqa: T201
-        sys.exit(1)
+        unchecked = {option: {"type": "raw", "no_log": option == "auth_token"} for option in spec}
+        module = PlivoModule(unchecked, nothing_done)
+        whole = [option for option in spec if spec[option]["type"] == "int" and "inf" in str(module.params[option])]
+        module.fail_json(f"{', '.join(whole)}: inf is out of range: give a finite number.")
     # Ansible hides the token wherever it appears; a server that repeats a request's headers shows it in this form.
     module.no_log_values.add(basic_login(module.params["auth_id"], module.params["auth_token"]))
     client: Client | None = None

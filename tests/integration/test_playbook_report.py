@@ -84,7 +84,7 @@ def test_many_accounts_and_all_forms(ansible: Ansible, control: Control, invento
     assert lines[:2] == ["acme: 6 live conferences", lines[1]]
     # Who they are is in the file, for its owner only.
     assert lines[1] == "Sales, EMEA: running for 2 h 1 min, 3 members"
-    assert "{{ 1+1 }}: running for 10 min, 1 member ({{ 1+1 }})" in lines
+    assert "{{ 1+1 }}: running for 10 min, 1 member" in lines
 
     run = report("report.HTML")
     assert run.rc == 2, run.output
@@ -189,6 +189,11 @@ def test_localhost_alone(ansible: Ansible, simulator: Simulator, control: Contro
         "{{ 2+2 }}: running for 10 min, 9 members",
     ]
     assert "Caller" not in run.output
+
+    # Without a file the output says who is on, in their own words.
+    control.add_conferences({"name": "own", "run_time": 600, "members": [{"caller_name": "{{ 3+3 }}\nBob"}]})
+    run = ansible.playbook(REPORT, variables={"plivo_names": ["own"]}, env=env)
+    assert run.results("Summary")[0].result["msg"][-1] == "own: running for 10 min, 1 member ({{ 3+3 }} Bob)"
 
     control.settings(read_only=True)
     variables = {"plivo_names": ["small", "gone"], "plivo_report_path": str(ansible.folder / "report.html")}

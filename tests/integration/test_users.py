@@ -23,7 +23,7 @@ HANGUP = "plivo.voice.conference_hangup"
 BAD_INPUT: list[tuple[str, dict[str, Any], list[str]]] = [
     (INFO, {"nmae": "a"}, ["nmae"]),
     (INFO, {"retries": "many"}, ["retries"]),
-    (INFO, {"retries": "inf"}, ["inf", "finite"]),
+    (INFO, {"retries": "inf"}, ["retries: inf", "finite"]),
     (HANGUP, {}, ["name", "names", "patterns", "all: true"]),
     (HANGUP, {"all": False}, ["all: true"]),
     (HANGUP, {"name": "."}, ["name: '.'"]),

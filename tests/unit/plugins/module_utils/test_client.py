@@ -267,8 +267,27 @@ def test_an_attempt_gets_no_more_time_than_is_left(clock: Clock) -> None:
 def test_nothing_starts_when_no_time_is_left(clock: Clock) -> None:
     client, transport = scripted_client(clock)
     error = failure_of(lambda: client.get("/x/", until=1000))
-    assert (error.kind, error.doubtful) == ("timeout", False)
+    assert (error.kind, error.retryable, error.doubtful) == ("timeout", True, False)
+    assert error.msg.startswith("GET https://api.example/v1/x/: no time was left for it; ")
     assert transport.sent == clock.slept == []
+
+
+def test_no_turn_is_waited_for_that_would_come_too_late(clock: Clock) -> None:
+    client, transport = scripted_client(clock, answer(503))
+    client._window.pause(10)
+    error = failure_of(lambda: client.get("/x/", until=1010))
+    assert (error.kind, error.attempts, error.retryable, error.doubtful) == ("timeout", 0, True, False)
+    assert error.msg.startswith("GET https://api.example/v1/x/: not sent, since its turn would have come too late; ")
+    assert transport.sent == clock.slept == []
+
+    # What the attempt before came to says more.
+    def pause(_previous: object) -> float:
+        client._window.pause(10)
+        return clock.now
+
+    error = failure_of(lambda: client.send("GET", "/x/", until=1011, confirm=pause))
+    assert (error.status, error.attempts) == (503, 1)
+    assert clock.now == 1010.5
 
 
 @pytest.mark.parametrize(("until", "attempts"), [(1000.4, 1), (1000.5, 1), (1000.6, 2), (1001, 2)])

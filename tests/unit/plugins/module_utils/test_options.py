@@ -323,6 +323,7 @@ CALLBACK = "https://example.com/done?x=1&y=%20#ct=2000&rt=40000&rc=1"
 def test_a_callback_url_goes_through_untouched() -> None:
     assert check_callback(CALLBACK, None) == {"callback_url": CALLBACK}
     assert check_callback(CALLBACK, "GET") == {"callback_url": CALLBACK, "callback_method": "GET"}
+    assert check_callback("http://a:1", None) == {"callback_url": "http://a:1"}
     assert check_callback(None, None) == {}
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import gzip
 import itertools
 import json
 import os
+import re
 import socket
 import ssl
 import threading
@@ -84,6 +86,8 @@ def test_a_path_that_would_be_changed_on_the_way_never_leaves(method: str, path:
         error = failure_of(lambda: send(transport_to(server), method, path))
     assert server.heads == []
     assert (error.kind, error.retryable, error.doubtful) == ("invalid_request", False, False)
+    assert error.msg.startswith("not sent, since it would have gone to '/")
+    assert error.msg.endswith(f" and not to '/v1{path}': this cannot be addressed.")
 
 
 def test_netrc_never_replaces_the_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,6 +346,7 @@ def test_what_must_leave_soon_leaves_soon_or_not_at_all(
         transport = transport_to(https(server), ca_path=bundle)
         error = failure_of(lambda: send(transport, "DELETE", leave_within=leave_within))
         assert (error.kind, error.retryable, error.doubtful) == ("timeout", True, False)
+        assert error.msg == "not sent, since connecting took so long that its reason was out of date"
         assert server.heads == []
         # Nothing of it is left for the next one.
         for soon in (5.0, None, 5.0):
@@ -492,6 +497,13 @@ def test_the_largest_allowed_is_taken_whole(monkeypatch: pytest.MonkeyPatch) -> 
         assert "larger" in failure_of(lambda: send(transport)).msg
 
 
+def test_a_compressed_answer_is_never_unpacked() -> None:
+    """A small one can become a huge one; nobody asked for it."""
+    packed = gzip.compress(b" " * 100_000)
+    with serve(http(200, packed, "Content-Encoding: gzip")) as server:
+        assert send(transport_to(server)).body == packed
+
+
 ANSWER_PART = st.sampled_from(
     [
         b"HTTP/1.1 ",
@@ -588,6 +600,13 @@ def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(http()) as server:
         resolving_to(monkeypatch, closed_port(), server.port)
         assert send(transport_to("http://localhost:1/v1")).status == 200
+
+
+def test_a_host_without_addresses_is_a_connection_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolving_to(monkeypatch)
+    error = failure_of(lambda: send(transport_to("http://localhost:1/v1"), "DELETE"))
+    assert (error.kind, error.retryable, error.doubtful) == ("connection", True, False)
+    assert error.msg == "the connection failed: localhost has no address"
 
 
 def test_a_handshake_may_take_all_the_time_that_is_left(
@@ -741,7 +760,9 @@ def test_a_bundle_that_is_none_is_refused_by_name(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/another/ca.pem" if by_option else str(path))
     error = failure_of(lambda: transport_to("https://x.example", ca_path=str(path) if by_option else None))
     assert error.kind == "invalid_request"
-    assert ("ca_path" in error.msg, "REQUESTS_CA_BUNDLE" in error.msg) == (by_option, not by_option)
+    named = "ca_path" if by_option else "the environment variable REQUESTS_CA_BUNDLE"
+    assert error.msg.startswith(f"{named}: {str(path)!r} is not a readable CA bundle (")
+    assert error.msg.endswith("): name a PEM file or a hashed directory.")
 
 
 @pytest.mark.parametrize("host", ["localhost", "api.plivo.com", "127.0.0.1", "::1"])
@@ -1046,6 +1067,11 @@ def test_a_proxy_that_cannot_be_used_is_a_connection_failure(
     use_proxy(monkeypatch, proxy)
     error = failure_of(lambda: send(transport_to("https://api.example/v1", ca_path=bundle)))
     assert (error.kind, error.doubtful) == ("connection", False)
+    assert re.match(
+        "the environment asks for a (socks.*|ftp) proxy,|the proxy from the environment (is not a URL|has no )",
+        error.msg,
+    )
+    assert error.msg.endswith(": mend HTTPS_PROXY, or add the API's host to NO_PROXY.")
     assert "pr0xy-pw" not in error.msg
     assert "\n" not in error.msg
 
