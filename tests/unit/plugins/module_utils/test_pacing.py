@@ -120,6 +120,15 @@ def test_a_pause_holds_everybody_back_also_without_a_limit(limit: int) -> None:
         assert clock.now == pytest.approx(1007)
 
 
+def test_the_end_of_a_pause_gives_nobody_a_place(clock: Clock) -> None:
+    window = SlidingWindow(1, clock, clock.sleep)
+    with place(window):
+        window.pause(2)
+    clock.now = 1002
+    with place(window):
+        assert clock.now == pytest.approx(1000 + WINDOW)
+
+
 def test_no_limit_means_no_wait_and_no_memory() -> None:
     clock = Clock()
     window = SlidingWindow(0, clock, clock.sleep)

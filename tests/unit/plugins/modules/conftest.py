@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import types
 import typing as t
@@ -51,6 +52,7 @@ class World:
         self.sim = sim
         self.control = sim.control
         self._ahead = 0.0
+        self._lock = threading.Lock()
         self.slept: list[float] = []
         #: What the server saw of the last task: "GET *" is the list, "DELETE Sales" a hangup.
         self.requests: list[str] = []
@@ -69,9 +71,13 @@ class World:
         return time.monotonic() + self._ahead
 
     def sleep(self, seconds: float) -> None:
+        assert len(self.slept) < 10_000, "nobody sleeps that often in earnest"
         self.slept.append(seconds)
-        self._ahead += seconds
-        self.control.advance_clock(seconds)
+        with self._lock:
+            # The server's clock goes on first: for another thread's request in between, a conference must not look
+            # younger than it is.
+            self.control.advance_clock(seconds)
+            self._ahead += seconds
 
     def _run(self, module: types.ModuleType, check: bool, timeout: float, given: Values) -> Values:
         params = {**DEFAULTS[module], "auth_id": AUTH_ID, "auth_token": AUTH_TOKEN, "rate_limit": 0, **given}
