@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -128,6 +129,8 @@ def mutants(session: nox.Session) -> None:
     copy_project(source)
     for name in ("pyproject.toml", "tests"):
         (folder / name).symlink_to((source / name).relative_to(folder))
+    # Some mutants gather memory without end.
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
     session.chdir(folder)
     session.run("python", "tests/tools/mutants.py", "check", "tests/unit/plugins", env={"PYTHONPATH": str(folder)})
     session.run("mutmut", "run", *session.posargs, env={"HYPOTHESIS_STORAGE_DIRECTORY": f"{folder}/hypothesis"})
