@@ -19,6 +19,9 @@ from ._lookup import listed_but_not_found
 FRESH_FOR = 5.0
 #: A look that is older is made again, so that some of its time is left for connecting.
 LOOK_AGAIN_AFTER = 4.0
+#: How much less than the time that passed one and the same conference may have aged (seconds): not every answer need
+#: be equally fresh.
+_LAG = 5.0
 
 #: Pauses between two looks while waiting (seconds): soon at first, since most are gone at once.
 _FIRST_PAUSE = 0.25
@@ -126,10 +129,18 @@ def confirmation(
 
 
 def _is_another(latest: Conference, seen: Conference) -> bool:
-    """Whether a conference is younger than the one seen under its name would be by now."""
-    least = (seen.run_time or 0) + (latest.asked_at - seen.seen_at)
+    """Whether a conference is another one than was seen under its name before.
+
+    Where the server does not keep its run times up to date it is taken for the same: a hangup that failed must not
+    look like one that worked.
+    """
+    run_time, run_time_then = latest.run_time or 0, seen.run_time or 0
+    passed = latest.asked_at - seen.seen_at
     # Run times are whole seconds.
-    return (latest.run_time or 0) + 1 < least
+    began_since = run_time + 1 < passed
+    is_too_young = run_time + _LAG < run_time_then + passed
+    stands_still = run_time == run_time_then
+    return began_since or (is_too_young and not stands_still)
 
 
 @dataclasses.dataclass

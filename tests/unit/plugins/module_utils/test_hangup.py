@@ -267,8 +267,14 @@ def test_what_does_not_match_any_more_is_called_off(clock: Clock) -> None:
     [
         (100, 10, 110, False),
         (100, 10, 109, False),  # whole seconds, and the moments of the two looks
+        (100, 10, 100, False),  # a server whose run times stand still
+        (100, 10, 105, False),  # or are those of a moment ago
+        (100, 10, 104, True),
+        (100, 10, 99, True),
         (100, 10, 5, True),
-        (2, 10, 5, True),  # older than the other one was, yet another one: it would be 12 by now
+        (100, 5, 5, True),
+        (7, 10, 10, True),  # somebody redialled at once
+        (2, 10, 5, True),  # older than the other one was, yet another one: it has begun since
         (0, 10, 8, True),
         (0, 10, 9, False),
         (0, 6, 0, True),

@@ -515,7 +515,7 @@ def test_another_one_under_the_same_name_is_left_alone(world: World) -> None:
 
 def test_a_redial_after_a_lost_answer_does_not_hide_the_hangup(world: World) -> None:
     """The first attempt works but its answer is lost; who redials does not match; the account must tell."""
-    world.load({"name": "Sales", "run_time": 2, "members": [{"leaves_in": 8}], "redial_in": 0})
+    world.load({"name": "Sales", "run_time": 7, "members": [{"leaves_in": 8}], "redial_in": 0})
     lost = {"action": "answer", "status": 503, "when": "after", "headers": {"Retry-After": "10"}, "method": "DELETE"}
     world.control.add_faults(lost)
     values = world.hangup(name="Sales", min_members=1, max_run_time="11")
