@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import collections
-import dataclasses
 import json
 import platform
 import random as random_module
@@ -34,8 +33,7 @@ from ._version import VERSION
 Confirm = t.Callable[[t.Optional[PlivoError]], float]
 
 
-@dataclasses.dataclass(frozen=True)
-class Reply:
+class Reply(t.NamedTuple):
     """An answer that the API promises.
 
     :ivar status: the HTTP status.

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
+import types
 import typing as t
 from urllib.parse import quote, unquote
 
@@ -20,8 +20,7 @@ _SEPARATOR = re.compile(r"[/\\]")
 _INTEGER = re.compile(r"[0-9]{1,18}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Conference:
+class Conference(t.NamedTuple):
     """A live conference, with or without its details.
 
     :ivar name: exactly as the API knows it.
@@ -35,7 +34,7 @@ class Conference:
     name: str
     run_time: int | None = None
     member_count: int | None = None
-    fields: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    fields: t.Mapping[str, t.Any] = types.MappingProxyType({})
     asked_at: float = 0.0
     seen_at: float = 0.0
 
@@ -50,8 +49,7 @@ class Conference:
         return fields
 
 
-@dataclasses.dataclass(frozen=True)
-class Listing:
+class Listing(t.NamedTuple):
     """The live conferences at one moment, in the API's order, without doubles."""
 
     names: tuple[str, ...]
@@ -84,7 +82,7 @@ class Conferences:
         details = self._checked(reply, path, parse_details)
         if details.name != name:
             raise self._unpromised(reply, path, f"the details are those of another conference, {details.name!r}")
-        return dataclasses.replace(details, asked_at=reply.asked_at, seen_at=reply.received_at)
+        return details._replace(asked_at=reply.asked_at, seen_at=reply.received_at)
 
     def hang_up(self, name: str, confirm: Confirm | None = None) -> None:
         """End one conference.

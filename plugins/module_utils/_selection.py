@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 import re
 import typing as t
@@ -20,8 +19,7 @@ _CHOICES = ("name", "names", "patterns", "all")
 _LISTLIKE = re.compile(r"\s*\[.*\]\s*", re.DOTALL)
 
 
-@dataclasses.dataclass(frozen=True)
-class Bounds:
+class Bounds(t.NamedTuple):
     """Limits, both ends included; none where it is open."""
 
     least: int | None = None
@@ -34,8 +32,7 @@ class Bounds:
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
 
-@dataclasses.dataclass(frozen=True)
-class Selection:
+class Selection(t.NamedTuple):
     """The choice of one task.
 
     :ivar names: those asked for by name, in this order and without doubles; none if it goes otherwise.

@@ -9,7 +9,6 @@ is refused for its options does not pay for it, and where it is missing the adap
 
 from __future__ import annotations
 
-import dataclasses
 import http.client
 import socket
 import ssl
@@ -29,8 +28,7 @@ MAX_BODY = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
+class Answer(t.NamedTuple):
     """What came back, whole."""
 
     status: int

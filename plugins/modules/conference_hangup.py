@@ -458,8 +458,7 @@ class HangupResult:
         return f"{', '.join(parts)}." if parts else ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Task:
+class Task(t.NamedTuple):
     """What the options ask for, checked."""
 
     selection: Selection
