@@ -20,8 +20,6 @@ MAX_RETRY_AFTER = 60.0
 FIRST_BACKOFF = 1.0
 MAX_BACKOFF = 30.0
 
-_POLL = 0.01
-
 
 class SlidingWindow:
     """Admits at most ``limit`` requests in any 5 seconds *as the server counts them*.
@@ -29,6 +27,10 @@ class SlidingWindow:
     The server sees a request at some moment between its start and its end. A place is therefore given
     back 5 seconds after the request ended, not after it started: however long the network delays one
     request and hurries the next, the server never counts more than ``limit`` in its window.
+
+    Where the server says 429 all the same, others use the account as well, and they may all wait for the same moment.
+    So after a pause one request goes first, and each answer lets one more go at once (the slow start of TCP, RFC
+    5681): a server that still refuses has refused one request then, and not one of every thread.
 
     Safe to use from several threads; how many is for ``safe_workers`` to say.
 
@@ -41,10 +43,14 @@ class SlidingWindow:
         self._limit = limit
         self._clock = clock
         self._sleep = sleep
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._under_way = 0
+        #: How many may be under way at once.
+        self._at_once = float("inf")
         self._ended: collections.deque[float] = collections.deque()
         self._paused_until = float("-inf")
+        #: How many places the current thread has.
+        self._own = _Places()
 
     def enter(self, until: float | None = None) -> bool:
         """Wait for a place and take it.
@@ -53,40 +59,57 @@ class SlidingWindow:
         :returns: false if it cannot be had by then; there is nothing to give back then.
         """
         while True:
-            with self._lock:
+            with self._changed:
                 delay = self._delay()
-                if delay <= 0:
+                if delay == 0:
                     self._under_way += 1
+                    self._own.number += 1
                     return True
-                if until is not None and self._clock() + delay >= until:
+                left = None if until is None else until - self._clock()
+                if left is not None and left <= (delay or 0):
                     return False
+                if delay is None:
+                    self._changed.wait(left)
+                    continue
             self._sleep(delay)
 
     def leave(self) -> None:
         """Give the place back: the request has ended."""
-        with self._lock:
+        with self._changed:
             self._under_way -= 1
+            self._own.number -= 1
+            now = self._clock()
+            if now >= self._paused_until:
+                self._at_once += 1
             if self._limit:
-                self._ended.append(self._clock())
+                self._ended.append(now)
+            self._changed.notify_all()
 
     def pause(self, seconds: float) -> None:
         """Let nothing new start for so many seconds, on any connection: the server said 429 to one of them."""
-        with self._lock:
+        with self._changed:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
+            self._at_once = 1
 
-    def _delay(self) -> float:
+    def _delay(self) -> float | None:
+        """Seconds until a place may be free; none while that is for another request's end to decide."""
         now = self._clock()
         if now < self._paused_until:
             return self._paused_until - now
+        # Who has a place and needs another one does not wait for others: they may be waiting for that one.
+        if self._under_way >= self._at_once and not self._own.number:
+            return None
         if not self._limit:
-            return 0.0
+            return 0
         while self._ended and self._ended[0] + WINDOW <= now:
             self._ended.popleft()
         if self._under_way + len(self._ended) < self._limit:
-            return 0.0
-        if self._ended:
-            return self._ended[0] + WINDOW - now
-        return _POLL
+            return 0
+        return self._ended[0] + WINDOW - now if self._ended else None
+
+
+class _Places(threading.local):
+    number = 0
 
 
 def safe_workers(max_connections: int, rate_limit: int, places: int = 1) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import heapq
 import threading
+import time
+import types
 import typing as t
 from email.utils import formatdate
 
@@ -46,33 +48,44 @@ class FakeWorkers:
     def __init__(self, limit: int, workers: int) -> None:
         self.now = 0.0
         self.window = SlidingWindow(limit, lambda: self.now, self._sleep)
-        self._workers = workers
+        self.window._changed.wait = self._wait  # type: ignore[method-assign]
+        # What each worker's thread would remember.
+        self._own = [types.SimpleNamespace(number=0) for _number in range(workers)]
 
     def _sleep(self, seconds: float) -> None:
         assert seconds > 0, "a worker would spin"
         raise SleptError(seconds)
 
-    def run(self, latencies: t.Sequence[tuple[float, float]]) -> list[float]:
-        """Make the requests; each has a latency there and one back. Returns when each reached the server."""
+    def _wait(self, timeout: float | None = None) -> t.NoReturn:
+        raise SleptError(0.01)
+
+    def run(self, latencies: t.Sequence[tuple[float, float]], refuse: t.Container[int] = ()) -> list[float]:
+        """Make the requests; each has a latency there and one back. Returns when each reached the server.
+
+        :param refuse: numbers of those that the server answers with 429, so that all pause for a second.
+        """
         todo = list(latencies)
         arrivals = []
-        # Per worker: when it acts next, and whether it then ends a request or wants to begin one.
-        events: list[tuple[float, int, bool]] = [(0.0, number, False) for number in range(self._workers)]
+        # Per worker: when it acts next, and which request it then ends, -1 if it has none.
+        events: list[tuple[float, int, int]] = [(0.0, number, -1) for number in range(len(self._own))]
         heapq.heapify(events)
         while events:
-            self.now, number, ends = heapq.heappop(events)
-            if ends:
+            self.now, number, ended = heapq.heappop(events)
+            self.window._own = t.cast(t.Any, self._own[number])
+            if ended >= 0:
                 self.window.leave()
+            if ended in refuse:
+                self.window.pause(1)
             if not todo:
                 continue
             try:
                 self.window.enter()
             except SleptError as slept:
-                heapq.heappush(events, (self.now + slept.args[0], number, False))
+                heapq.heappush(events, (self.now + slept.args[0], number, -1))
                 continue
             there, back = todo.pop(0)
             arrivals.append(self.now + there)
-            heapq.heappush(events, (self.now + there + back, number, True))
+            heapq.heappush(events, (self.now + there + back, number, len(arrivals) - 1))
         return arrivals
 
 
@@ -80,11 +93,12 @@ class FakeWorkers:
     limit=st.integers(1, 12),
     workers=st.integers(1, 8),
     latencies=st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9)), min_size=1, max_size=60),
+    refused=st.sets(st.integers(0, 60), max_size=10),
 )
 def test_the_server_never_counts_more_than_the_limit_whatever_the_latencies(
-    limit: int, workers: int, latencies: list[tuple[float, float]]
+    limit: int, workers: int, latencies: list[tuple[float, float]], refused: set[int]
 ) -> None:
-    arrivals = FakeWorkers(limit, workers).run(latencies)
+    arrivals = FakeWorkers(limit, workers).run(latencies, refused)
     assert len(arrivals) == len(latencies)
     assert most_in_any_window(arrivals) <= limit
 
@@ -118,6 +132,54 @@ def test_a_pause_holds_everybody_back_also_without_a_limit(limit: int) -> None:
     window.pause(3)  # A shorter one does not shorten it.
     with place(window):
         assert clock.now == pytest.approx(1007)
+
+
+def test_after_a_pause_one_goes_first_and_each_answer_lets_one_more_go_at_once() -> None:
+    """A server that still refuses must not refuse one request of every worker once more."""
+    first = 8  # All workers' first requests are under way when one of them is refused.
+    arrivals = FakeWorkers(0, 8).run([(0.0, 0.1)] * 40, refuse={0})
+    after = [time for time in arrivals[first:] if time > 1]
+    # While one is under way nothing else is; its end and each later one make room for two.
+    assert [round(time, 2) for time in after[:7]] == [1.1, 1.2, 1.2, 1.3, 1.3, 1.3, 1.3]
+    assert max(sum(abs(time - other) < 0.05 for other in after) for time in after) == 8
+
+
+def test_who_has_a_place_gets_another_one_after_a_pause_too(clock: Clock) -> None:
+    """A hangup waits for a look that is a request of its own; the look must not wait for the hangup."""
+    window = SlidingWindow(0, clock, clock.sleep)
+    with place(window):
+        window.pause(1)
+        with place(window):
+            assert clock.now == 1001
+    assert window.enter()
+
+
+def test_one_who_waits_for_another_request_goes_on_when_that_has_ended(clock: Clock) -> None:
+    window = SlidingWindow(0, clock, clock.sleep)
+    entered = threading.Event()
+
+    def work() -> None:
+        with place(window):
+            entered.set()
+
+    window.pause(1)
+    with place(window):
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        assert not entered.wait(0.05)
+    assert entered.wait(5)
+    thread.join()
+
+
+def test_one_does_not_wait_for_another_request_longer_than_it_may() -> None:
+    clock = time.monotonic
+    window = SlidingWindow(1, clock, time.sleep)
+    answers = []
+    with place(window):
+        thread = threading.Thread(target=lambda: answers.append(window.enter(clock() + 0.05)), daemon=True)
+        thread.start()
+        thread.join(5)
+    assert answers == [False]
 
 
 def test_the_end_of_a_pause_gives_nobody_a_place(clock: Clock) -> None:
