@@ -104,7 +104,7 @@ def check_api_url(api_url: str) -> str:
 
 def check_ca_path(ca_path: str | None) -> None:
     """A CA bundle that is not there is a mistake, also where the URL needs none."""
-    if ca_path is not None and not os.path.exists(ca_path.split("\0")[0]):
+    if ca_path is not None and not os.path.exists(ca_path):
         raise refusal(f"ca_path: {ca_path!r} does not exist; name a PEM file or a hashed directory.")
 
 

@@ -103,9 +103,7 @@ class Transport:
         self._attempt.begin(seconds, self._base_path + suffix, leave_within)
         try:
             request = self._new_request(method, self._base_url + suffix, headers=dict(headers), data=body).prepare()
-            response = self._adapter.send(
-                request, stream=True, timeout=seconds, verify=self._verify, proxies=self._proxies
-            )
+            response = self._adapter.send(request, timeout=seconds, verify=self._verify, proxies=self._proxies)
             try:
                 return Answer(response.status_code, response.headers, _read(response))
             finally:
@@ -192,7 +190,7 @@ def _explain(error: Exception, attempt: Attempt, seconds: float) -> PlivoError:
     resolution = caused_by(socket.gaierror)
     if resolution:
         return failure(CONNECTION, f"the host's name cannot be resolved: {_innermost(resolution)}")
-    if caused_by(http.client.IncompleteRead, urllib3.exceptions.IncompleteRead):
+    if caused_by(http.client.IncompleteRead):
         short = _cut_short()
         short.doubtful = attempt.sent
         return short

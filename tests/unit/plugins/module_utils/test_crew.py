@@ -125,6 +125,17 @@ def test_one_worker_keeps_the_order_and_stops_at_once() -> None:
         assert (outcome.kind, outcome.retryable) == ("not_tried", True)
 
 
+@pytest.mark.parametrize(("kind", "retryable"), [("authentication", False), ("internal", True)])
+def test_what_was_not_tried_may_succeed_later_if_its_cause_may(kind: str, retryable: bool) -> None:
+    def work(name: str) -> None:
+        raise error(kind, retryable=retryable)
+
+    outcome = Crew(1).each(["a", "b"], work)["b"]
+    assert isinstance(outcome, PlivoError)
+    assert (outcome.kind, outcome.retryable) == ("not_tried", retryable)
+    assert outcome.msg.startswith(f"not tried, after no luck ({kind})")
+
+
 def test_a_tripped_breaker_keeps_the_next_work_from_starting_too() -> None:
     crew = Crew(4)
 

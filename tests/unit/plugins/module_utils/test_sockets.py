@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+import time
 import types
 import typing as t
 
@@ -15,18 +16,22 @@ from ansible_collections.plivo.voice.plugins.module_utils import _sockets
 from ansible_collections.plivo.voice.plugins.module_utils._sockets import Attempt, BoundedSockets
 from unit.plugins.support import Clock
 
+simulated_time = pytest.mark.usefixtures("own_time")
 
-@pytest.fixture(autouse=True)
+
+@pytest.fixture
 def own_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_sockets, "time", types.SimpleNamespace(monotonic=clock))
 
 
+@simulated_time
 def test_before_it_begins_nothing_is_late_and_nothing_may_be_sent() -> None:
     attempt = Attempt()
     assert attempt.remaining() == float("inf")
     assert (attempt.expired, attempt.is_late, attempt.sent, attempt.target) == (False, False, False, "")
 
 
+@simulated_time
 def test_the_time_is_over_at_its_end(clock: Clock) -> None:
     attempt = Attempt()
     attempt.begin(5, "/x/")
@@ -39,6 +44,7 @@ def test_the_time_is_over_at_its_end(clock: Clock) -> None:
             attempt.remaining()
 
 
+@simulated_time
 def test_it_is_late_after_the_moment_to_leave_by(clock: Clock) -> None:
     attempt = Attempt()
     attempt.begin(60, "/x/", 5)
@@ -50,6 +56,7 @@ def test_it_is_late_after_the_moment_to_leave_by(clock: Clock) -> None:
     assert not attempt.is_late
 
 
+@simulated_time
 def test_every_attempt_begins_anew() -> None:
     attempt = Attempt()
     attempt.begin(5, "/x/")
@@ -58,6 +65,7 @@ def test_every_attempt_begins_anew() -> None:
     assert (attempt.target, attempt.sent) == ("/y/", False)
 
 
+@simulated_time
 def test_a_name_is_resolved_as_it_is_in_a_time_of_its_own(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[t.Any] = []
 
@@ -110,6 +118,7 @@ def connect(clock: Clock, monkeypatch: pytest.MonkeyPatch, *ports: int) -> t.Any
     return sockets.connect("h", 443, [(6, 1, 1)])
 
 
+@simulated_time
 def test_each_address_gets_its_share_of_the_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     sock = connect(clock, monkeypatch, 1, 3, 4)
     assert sock is FakeSocket.made[2]
@@ -121,8 +130,29 @@ def test_each_address_gets_its_share_of_the_time(clock: Clock, monkeypatch: pyte
     ]
 
 
+@simulated_time
 def test_the_last_failure_is_told(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OSError, match="no luck with 3"):
         connect(clock, monkeypatch, 1, 3)
     with pytest.raises(OSError, match=r"^h has no address$"):
         connect(clock, monkeypatch)
+
+
+def test_no_operation_takes_longer_than_the_attempt() -> None:
+    attempt = Attempt()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        attempt.begin(5, "/x/")
+        with BoundedSockets(attempt).connect("127.0.0.1", listener.getsockname()[1], []) as sock:
+            operations: list[t.Callable[[], object]] = [
+                lambda: sock.recv(1),
+                lambda: sock.recv_into(bytearray(1)),
+                # Until the buffers of a peer that reads nothing are full.
+                lambda: [sock.send(bytes(1 << 20)) for _number in range(99)],
+                lambda: sock.sendall(bytes(1 << 27)),
+            ]
+            for operation in operations:
+                attempt.begin(0.05, "/x/")
+                started = time.monotonic()
+                with pytest.raises(socket.timeout):
+                    operation()
+                assert time.monotonic() - started < 1

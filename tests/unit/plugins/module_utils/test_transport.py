@@ -34,7 +34,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._conference import Con
 from ansible_collections.plivo.voice.plugins.module_utils._connections import tls_context
 from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoError
 from ansible_collections.plivo.voice.plugins.module_utils._pacing import SlidingWindow
-from ansible_collections.plivo.voice.plugins.module_utils._sockets import Attempt
+from ansible_collections.plivo.voice.plugins.module_utils._sockets import Attempt, BoundedSockets
 from ansible_collections.plivo.voice.plugins.module_utils._transport import Answer, Transport
 from unit.plugins.raw_server import Peer, RawServer, http, serve
 from unit.plugins.support import AUTH_ID, TOKEN, failure_of, shown
@@ -216,6 +216,42 @@ def test_a_connection_is_kept() -> None:
     assert server.connections == 1
 
 
+def test_as_many_connections_are_kept_as_may_be_open_at_once() -> None:
+    number = 12  # More than urllib3 keeps by default.
+    all_there = threading.Barrier(number)
+
+    def play(peer: Peer) -> None:
+        for _time in range(2):
+            peer.read_head()
+            all_there.wait(5)
+            peer.send(http())
+
+    with RawServer(play) as server:
+        transport = Transport(f"http://127.0.0.1:{server.port}/v1", timeout=5, connections=number)
+        for _time in range(2):
+            threads = [threading.Thread(target=send, args=(transport,)) for _number in range(number)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    assert server.connections == number
+
+
+def test_small_requests_leave_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Head and body are two small packets; without TCP_NODELAY the second would wait for the first one's receipt."""
+    options: list[t.Any] = []
+    connect = BoundedSockets.connect
+
+    def spy(self: BoundedSockets, host: str, port: int, given: t.Any) -> socket.socket:
+        options.extend(given)
+        return connect(self, host, port, given)
+
+    monkeypatch.setattr(BoundedSockets, "connect", spy)
+    with serve(http()) as server:
+        send(transport_to(server))
+    assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) in options
+
+
 def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None:
     closed = threading.Event()
 
@@ -256,7 +292,7 @@ def test_bytes_left_in_a_connection_are_never_the_next_answer(first: bytes) -> N
     server._plays = (server.answering(first, SECOND), server.answering(SECOND))
     with server:
         transport = transport_to(server)
-        send(transport, "DELETE")
+        assert b"message" not in send(transport, "DELETE").body
         assert send(transport).body == b"second"
 
 
@@ -934,6 +970,23 @@ def test_a_proxy_on_this_machine_takes_plain_requests(monkeypatch: pytest.Monkey
         assert [send(transport, path="/a%2Fb/").body for _number in range(2)] == [b"1", b"2"]
         assert failure_of(lambda: send(transport, path="/%2E%2E/")).kind == "invalid_request"
     assert proxy.targets == ["http://localhost:1/v1/a%2Fb/"] * 2
+
+
+def test_a_proxy_may_be_spoken_to_in_tls(good: ssl.SSLContext, bundle: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(http(200, b"1"), tls=good) as proxy:
+        use_proxy(monkeypatch, f"https://127.0.0.1:{proxy.port}")
+        assert send(transport_to("http://localhost:1/v1", ca_path=bundle)).body == b"1"
+    assert proxy.targets == ["http://localhost:1/v1/x/"]
+
+
+def test_a_proxys_certificate_is_checked(
+    good: ssl.SSLContext, foreign_bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(http(), tls=good) as proxy:
+        use_proxy(monkeypatch, f"https://127.0.0.1:{proxy.port}")
+        error = failure_of(lambda: send(transport_to("http://localhost:1/v1", ca_path=foreign_bundle)))
+    assert error.kind in ("tls", "connection")
+    assert proxy.heads == []
 
 
 def test_plain_requests_cross_no_network_to_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
