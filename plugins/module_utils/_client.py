@@ -217,6 +217,6 @@ def _call(confirm: Confirm, previous: PlivoError | None) -> float:
     try:
         return confirm(previous)
     except PlivoError as error:
-        error.previous = previous
+        error.previous = previous and previous.without_origin()
         error.doubtful = previous is not None and previous.doubtful
         raise

@@ -81,7 +81,7 @@ class Conferences:
         reply = self._client.get(path, until=until)
         details = self._checked(reply, path, parse_details)
         if details.name != name:
-            raise self._unpromised(reply, path, f"the details are those of another conference, {details.name!r}")
+            raise self._unpromised(reply, path, f"the details are those of another conference, {details.name!r:.200}")
         return details._replace(asked_at=reply.asked_at, seen_at=reply.received_at)
 
     def hang_up(self, name: str, confirm: Confirm | None = None) -> None:

@@ -88,7 +88,7 @@ class Crew:
                     outcomes[name] = work(name)
                 except PlivoError as failure:
                     failure.conference_name = name
-                    error = outcomes[name] = failure
+                    error = outcomes[name] = failure.without_origin()
                 except Exception as bug:  # pylint: disable=broad-exception-caught
                     # It must not take along the account of what was done for the others.
                     error = outcomes[name] = internal_error(bug, name)

@@ -93,6 +93,11 @@ class PlivoError(Exception):
         twin.conference_name = conference_name
         return twin
 
+    def without_origin(self) -> PlivoError:
+        """The same error for keeping: a traceback holds whatever its frames hold, such as an answer of many MiB."""
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
+
     def as_error(self) -> dict[str, t.Any]:
         """The fields of the return value C(error)."""
         return {

@@ -13,7 +13,7 @@ from ._client import Confirm
 from ._conference import Conference, Conferences
 from ._crew import Crew
 from ._errors import NOT_FOUND, WAIT_TIMEOUT, PlivoError
-from ._lookup import listed_but_not_found
+from ._lookup import listed_but_not_found, look_up
 
 #: A conference chosen by bounds is hung up only if it was seen to match them so recently (seconds).
 FRESH_FOR = 5.0
@@ -56,20 +56,22 @@ class Settled:
     errors: dict[str, PlivoError] = dataclasses.field(default_factory=dict)
 
 
-def settle(conferences: Conferences, outcomes: t.Mapping[str, t.Any], queued: bool) -> Settled:
+def settle(
+    conferences: Conferences,
+    crew: Crew,
+    outcomes: t.Mapping[str, t.Any],
+    queued: bool,
+    unlisted: t.Container[str] = (),
+) -> Settled:
     """Decide what each hangup came to; where its answer does not tell, the list does.
 
     :param outcomes: by name, the failure of its hangup, or anything else for a success.
     :param queued: asynchronous mode: the list cannot tell yet what became of a lost request.
+    :param unlisted: names that were live and yet not in the list.
     """
     settled = Settled()
-    listed: set[str] | None = None
-    if any(isinstance(outcome, PlivoError) and _needs_list(outcome) for outcome in outcomes.values()):
-        try:
-            listed = set(conferences.list().names)
-        except PlivoError:
-            # Each conference's own failure says more than that the list failed, too.
-            listed = None
+    unclear = [name for name, outcome in outcomes.items() if isinstance(outcome, PlivoError) and _is_unclear(outcome)]
+    live, unread = _look(conferences, crew, unclear, unlisted)
     for name, outcome in outcomes.items():
         if not isinstance(outcome, PlivoError):
             settled.done.append(name)
@@ -81,20 +83,38 @@ def settle(conferences: Conferences, outcomes: t.Mapping[str, t.Any], queued: bo
                 settled.done.append(name)
             else:
                 settled.errors[name] = (outcome.previous or outcome).about(name)
-        elif not _needs_list(outcome):
+        elif not _is_unclear(outcome):
             settled.errors[name] = outcome
-        elif listed is None or (queued and outcome.kind != NOT_FOUND):
+        elif name in unread or (queued and outcome.kind != NOT_FOUND):
             settled.unknown.append(name)
             settled.errors[name] = outcome
-        elif name in listed:
-            settled.errors[name] = listed_but_not_found(outcome) if outcome.kind == NOT_FOUND else outcome
+        elif name in live:
+            listed = outcome.kind == NOT_FOUND and name not in unlisted
+            settled.errors[name] = listed_but_not_found(outcome) if listed else outcome
         else:
             (settled.done if outcome.doubtful else settled.ended).append(name)
     return settled
 
 
-def _needs_list(error: PlivoError) -> bool:
+def _is_unclear(error: PlivoError) -> bool:
     return error.doubtful or error.kind == NOT_FOUND
+
+
+def _look(
+    conferences: Conferences, crew: Crew, names: t.Sequence[str], unlisted: t.Container[str]
+) -> tuple[set[str], set[str]]:
+    """Which of the conferences are live, and of which it cannot be read."""
+    if not names:
+        return set(), set()
+    try:
+        listed = set(conferences.list().names)
+    except PlivoError:
+        # Each conference's own failure says more than that the list failed, too.
+        return set(), set(names)
+    # Of one that was live and not listed it means nothing that it is not listed now.
+    asked = [name for name in names if name in unlisted and name not in listed]
+    found = look_up(conferences, crew, asked, conferences.details, asked)
+    return listed.union(found.values), set(found.errors)
 
 
 def confirmation(
@@ -165,6 +185,7 @@ def wait_until_gone(
     clock: t.Callable[[], float],
     sleep: t.Callable[[float], None],
     wait: Wait,
+    unlisted: t.Container[str] = (),
 ) -> dict[str, PlivoError]:
     """Look at the list until the conferences that were hung up are gone from it.
 
@@ -174,6 +195,7 @@ def wait_until_gone(
     :param hung_up_at: by name, when its hangup was answered, on the clock.
     :param timeout: seconds to wait.
     :param wait: is kept up to date.
+    :param unlisted: names that were live and yet not in the list; they are gone when they are not found.
     :returns: for each that is still live an error.
     :raises PlivoError: the list cannot be read.
     """
@@ -189,13 +211,16 @@ def wait_until_gone(
                 break  # What the look before this one saw is the last that is known.
             raise
         wait.seen = True
-        wait.waiting_for = [name for name in wait.waiting_for if name in listed]
+        wait.waiting_for = [name for name in wait.waiting_for if name in listed or name in unlisted]
         # Run times are whole seconds, so there is nothing to learn from them before a second has passed.
-        suspects = [name for name in wait.waiting_for if clock() - hung_up_at[name] >= 1]
+        suspects = [name for name in wait.waiting_for if clock() - hung_up_at[name] >= 1 or name not in listed]
         look = functools.partial(conferences.details, until=until)
         for name, details in crew.each(suspects, look).items():
             # One whose details cannot be read is watched in the list alone: it may be ending right now, or have no URL.
-            if isinstance(details, Conference) and (details.run_time or 0) < details.asked_at - hung_up_at[name]:
+            if isinstance(details, PlivoError):
+                if details.kind == NOT_FOUND and name not in listed:
+                    wait.waiting_for.remove(name)
+            elif (details.run_time or 0) < details.asked_at - hung_up_at[name] >= 1:
                 wait.restarted.append(name)
                 wait.waiting_for.remove(name)
         left = deadline - clock()

@@ -420,6 +420,8 @@ class HangupResult:
     #: Names that were live before, and those that are live after, as far as this task knows.
     before: set[str] = dataclasses.field(default_factory=set)
     after: set[str] = dataclasses.field(default_factory=set)
+    #: Names asked for that the list lacks: it may lag.
+    unlisted: set[str] = dataclasses.field(default_factory=set)
     errors: list[PlivoError] = dataclasses.field(default_factory=list)
     is_prediction: bool = False
 
@@ -500,7 +502,7 @@ def run(params: t.Mapping[str, t.Any], client: Client, check_mode: bool, result:
         outcomes = pretend(task, chosen, conferences, crew)
     else:
         outcomes = hang_up(task, chosen, conferences, crew, client)
-    report(task, outcomes, conferences, result)
+    report(task, outcomes, conferences, crew, result)
     if task.wait and result.hung_up and not check_mode and not crew.breaker.cause:
         wait(task, outcomes, conferences, crew, client, result)
 
@@ -537,7 +539,7 @@ def choose(task: Task, conferences: Conferences, crew: Crew, result: HangupResul
     listed = conferences.list().names
     names = selection.choose(listed)
     # Lists may lag, so a name that is asked for and missing gets a request of its own.
-    unlisted = set(names).difference(listed)
+    unlisted = result.unlisted = set(names).difference(listed)
     needed = names if task.details or selection.is_bounded else [name for name in names if name in unlisted]
     if task.is_whole_collection:
         # What has no URL goes with all the others; there is only no record of it.
@@ -615,10 +617,14 @@ def hang_up(
 
 
 def report(
-    task: Task, outcomes: t.Mapping[str, Hangup | PlivoError], conferences: Conferences, result: HangupResult
+    task: Task,
+    outcomes: t.Mapping[str, Hangup | PlivoError],
+    conferences: Conferences,
+    crew: Crew,
+    result: HangupResult,
 ) -> None:
     """Turn the outcomes into the task's result."""
-    settled = settle(conferences, outcomes, queued=bool(task.callback))
+    settled = settle(conferences, crew, outcomes, bool(task.callback), result.unlisted)
     if task.callback:
         result.queued = queued_entries(task, settled.done, outcomes)
     else:
@@ -658,9 +664,10 @@ def wait(
         outcome = outcomes[name]
         hung_up_at[name] = outcome.answered_at if isinstance(outcome, Hangup) else now
     state = Wait(waiting_for=list(result.hung_up))
+    timeout = task.wait_timeout
     try:
         result.note_errors(
-            wait_until_gone(conferences, crew, hung_up_at, task.wait_timeout, client.clock, client.sleep, state)
+            wait_until_gone(conferences, crew, hung_up_at, timeout, client.clock, client.sleep, state, result.unlisted)
         )
     finally:
         result.restarted = state.restarted

@@ -47,6 +47,7 @@ class FakeConferences:
         #: By name, when it began.
         self.live: dict[str, float] = {}
         self.hidden: set[str] = set()
+        self.unlisted: set[str] = set()
         self.list_failures: list[PlivoError | None] = []
         self.detail_failures: dict[str, PlivoError] = {}
         self.ends: list[tuple[float, str]] = []
@@ -61,7 +62,7 @@ class FakeConferences:
             raise fail("timeout")
         self._clock.now += self._looks_take
         for moment, name in self.ends:
-            if moment <= self._clock():
+            if self._clock() >= moment:
                 self.live.pop(name, None)
 
     def list(self, *, until: float | None = None) -> Listing:
@@ -70,7 +71,7 @@ class FakeConferences:
             del self.list_failures[0]
             if failure is not None:
                 raise failure
-        return Listing(tuple(self.live), API_ID)
+        return Listing(tuple(name for name in self.live if name not in self.unlisted), API_ID)
 
     def details(self, name: str, *, until: float | None = None) -> Conference:
         asked_at = self._clock()
@@ -126,11 +127,32 @@ def test_each_outcome_is_accounted_for(
 ) -> None:
     conferences = FakeConferences(clock)
     conferences.live = {LISTED: 0.0}
-    settled = settle(typed(conferences), {name: outcome}, queued)
+    settled = settle(typed(conferences), Crew(1), {name: outcome}, queued)
     found = [room for room in ("done", "ended", "skipped", "unknown", "errors") if name in getattr(settled, room)]
     assert found == where.split()
     for error in settled.errors.values():
         assert ("listed, but not found" in error.msg) is (error.kind == "not_found" and name == LISTED)
+
+
+@pytest.mark.parametrize("failure", [fail("timeout", doubtful=True), fail("not_found")])
+@pytest.mark.parametrize(
+    ("truth", "where"),
+    [("live", ["errors"]), ("gone", None), ("unreadable", ["unknown", "errors"]), ("listed now", ["errors"])],
+)
+def test_one_that_was_never_listed_is_asked_for_by_its_name(
+    clock: Clock, failure: PlivoError, truth: str, where: list[str] | None
+) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"other": 0.0} if truth == "gone" else {"x": 0.0}
+    conferences.unlisted = set() if truth == "listed now" else {"x"}
+    if truth == "unreadable":
+        conferences.detail_failures = {"x": fail("server")}
+    settled = settle(typed(conferences), Crew(1), {"x": failure, "y": None}, False, {"x"})
+    rooms = [room for room in ("done", "ended", "skipped", "unknown", "errors") if "x" in getattr(settled, room)]
+    assert rooms == (where or (["done"] if failure.doubtful else ["ended"]))
+    assert conferences.looks == (["*"] if truth == "listed now" else ["*", "x"])
+    # It is not told of one that never was in the list.
+    assert all("in the list" not in error.msg for error in settled.errors.values())
 
 
 def doubtful_call_off(restarted: bool) -> CalledOffError:
@@ -141,14 +163,14 @@ def doubtful_call_off(restarted: bool) -> CalledOffError:
 
 
 def test_a_redial_after_a_lost_answer_is_a_hangup(clock: Clock) -> None:
-    settled = settle(typed(FakeConferences(clock)), {"x": doubtful_call_off(restarted=True)}, queued=False)
+    settled = settle(typed(FakeConferences(clock)), Crew(1), {"x": doubtful_call_off(restarted=True)}, queued=False)
     assert (settled.done, settled.skipped, settled.errors) == (["x"], [], {})
 
 
 def test_a_doubtful_attempt_that_was_not_repeated_is_never_passed_over(clock: Clock) -> None:
     conferences = FakeConferences(clock)
     conferences.live = {"x": 0.0}
-    settled = settle(typed(conferences), {"x": doubtful_call_off(restarted=False)}, queued=False)
+    settled = settle(typed(conferences), Crew(1), {"x": doubtful_call_off(restarted=False)}, queued=False)
     assert settled.done == settled.skipped == []
     assert settled.errors["x"].kind == "timeout"
     assert settled.errors["x"].conference_name == "x"
@@ -158,7 +180,7 @@ def test_without_the_list_what_is_doubtful_is_unknown(clock: Clock) -> None:
     conferences = FakeConferences(clock)
     conferences.list_failures = [fail("server")]
     outcomes = {"a": None, "b": fail("timeout", doubtful=True), "c": fail("not_found"), "d": fail("server")}
-    settled = settle(typed(conferences), outcomes, queued=False)
+    settled = settle(typed(conferences), Crew(1), outcomes, queued=False)
     assert settled.done == ["a"]
     assert settled.ended == []
     assert settled.unknown == ["b", "c"]
@@ -171,9 +193,9 @@ def test_without_the_list_what_is_doubtful_is_unknown(clock: Clock) -> None:
 
 def test_the_list_is_read_once_and_only_if_it_is_needed(clock: Clock) -> None:
     conferences = FakeConferences(clock)
-    settle(typed(conferences), {"a": None, "b": fail("server"), "c": CalledOffError(False)}, queued=False)
+    settle(typed(conferences), Crew(1), {"a": None, "b": fail("server"), "c": CalledOffError(False)}, queued=False)
     assert conferences.looks == []
-    settle(typed(conferences), {"a": fail("not_found"), "b": fail("timeout", doubtful=True)}, queued=False)
+    settle(typed(conferences), Crew(1), {"a": fail("not_found"), "b": fail("timeout", doubtful=True)}, queued=False)
     assert conferences.looks == ["*"]
 
 
@@ -181,7 +203,7 @@ def test_one_failure_shared_by_many_is_told_of_each(clock: Clock) -> None:
     conferences = FakeConferences(clock)
     conferences.live = {"a": 0.0, "b": 0.0}
     shared = fail("not_found")
-    settled = settle(typed(conferences), {name: shared.about(name) for name in "abc"}, queued=False)
+    settled = settle(typed(conferences), Crew(1), {name: shared.about(name) for name in "abc"}, queued=False)
     assert settled.ended == ["c"]
     assert [error.conference_name for error in settled.errors.values()] == ["a", "b"]
     assert all("listed, but not found" in error.msg for error in settled.errors.values())
@@ -209,7 +231,7 @@ def test_every_conference_comes_to_one_end(kinds: dict[str, str], listed: set[st
     conferences = FakeConferences(Clock())
     conferences.live = dict.fromkeys(listed or (), 0.0)
     conferences.list_failures = [fail("server")] if listed is None else []
-    settled = settle(typed(conferences), {name: outcome(kind) for name, kind in kinds.items()}, queued)
+    settled = settle(typed(conferences), Crew(1), {name: outcome(kind) for name, kind in kinds.items()}, queued)
     once = [*settled.done, *settled.ended, *settled.skipped, *settled.errors]
     assert sorted(once) == sorted(kinds)
     assert set(settled.unknown) <= set(settled.errors)
@@ -342,6 +364,19 @@ def test_what_is_gone_at_once_takes_one_look(clock: Clock) -> None:
     assert wait(conferences, clock, {"a": clock.now, "b": clock.now}) == ([], {})
     assert conferences.looks == ["*"]
     assert clock.slept == []
+
+
+def test_one_that_was_never_listed_is_waited_for_all_the_same(clock: Clock) -> None:
+    conferences = FakeConferences(clock)
+    conferences.live = {"a": clock.now - 2, "b": clock.now - 50}
+    conferences.unlisted = {"a"}
+    conferences.ends = [(clock.now + 8, "a")]
+    state = Wait(["a", "b"])
+    at = dict.fromkeys("ab", clock.now)
+    conferences.ends += [(clock.now + 2, "b")]
+    assert wait_until_gone(typed(conferences), Crew(1), at, 60, clock, clock.sleep, state, {"a"}) == {}
+    assert state.restarted == []
+    assert 1008 <= clock.now <= 1011
 
 
 def test_what_ends_later_is_waited_for(clock: Clock) -> None:
