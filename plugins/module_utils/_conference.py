@@ -38,15 +38,9 @@ class Conference(t.NamedTuple):
     asked_at: float = 0.0
     seen_at: float = 0.0
 
-    def as_result(self, members: bool) -> dict[str, t.Any]:
-        """The conference as a task returns it.
-
-        :param members: false leaves the members out.
-        """
-        fields = {"conference_name": self.name, **self.fields}
-        if not members:
-            fields.pop("members", None)
-        return fields
+    def as_result(self) -> dict[str, t.Any]:
+        """The conference as a task returns it."""
+        return {"conference_name": self.name, **self.fields}
 
 
 class Listing(t.NamedTuple):
@@ -75,14 +69,18 @@ class Conferences:
         reply = self._client.get(self._collection, until=until)
         return self._checked(reply, self._collection, parse_listing)
 
-    def details(self, name: str, *, until: float | None = None) -> Conference:
-        """One conference with its members; a ``not_found`` error may also mean a wrong URL."""
+    def details(self, name: str, *, members: bool = True, until: float | None = None) -> Conference:
+        """One conference with its members; a ``not_found`` error may also mean a wrong URL.
+
+        :param members: false forgets the members: they are most of the memory that many conferences take.
+        """
         path = self.path(name)
         reply = self._client.get(path, until=until)
         details = self._checked(reply, path, parse_details)
         if details.name != name:
             raise self._unpromised(reply, path, f"the details are those of another conference, {details.name!r:.200}")
-        return details._replace(asked_at=reply.asked_at, seen_at=reply.received_at)
+        fields = details.fields if members else {key: details.fields[key] for key in details.fields if key != "members"}
+        return details._replace(fields=fields, asked_at=reply.asked_at, seen_at=reply.received_at)
 
     def hang_up(self, name: str, confirm: Confirm | None = None) -> None:
         """End one conference.

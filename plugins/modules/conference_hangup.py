@@ -392,6 +392,7 @@ errors:
 """
 
 import dataclasses
+import functools
 import typing as t
 
 from ..module_utils._client import Client
@@ -544,7 +545,8 @@ def choose(task: Task, conferences: Conferences, crew: Crew, result: HangupResul
     if task.is_whole_collection:
         # What has no URL goes with all the others; there is only no record of it.
         needed = [name for name in needed if not address_problem(name)]
-    found = look_up(conferences, crew, needed, conferences.details, unlisted)
+    read = functools.partial(conferences.details, members=task.members)
+    found = look_up(conferences, crew, needed, read, unlisted)
 
     result.before = result.after = set(listed).union(found.values).difference(found.gone)
     result.note_errors(found.errors)
@@ -558,7 +560,7 @@ def choose(task: Task, conferences: Conferences, crew: Crew, result: HangupResul
         conference = found.values.get(name, Conference(name))
         if name not in gone and not undecided and selection.accepts(conference):
             chosen[name] = conference
-    result.conferences = [conference.as_result(task.members) for conference in chosen.values()]
+    result.conferences = [conference.as_result() for conference in chosen.values()]
     return chosen
 
 

@@ -329,6 +329,7 @@ errors:
 """
 
 import dataclasses
+import functools
 import typing as t
 
 from ..module_utils._client import Client
@@ -379,6 +380,7 @@ def run(params: t.Mapping[str, t.Any], client: Client, check_mode: bool, result:
     check_details(params, selection, asynchronous=bool(callback))
     conferences = Conferences(client, params["auth_id"])
     crew = Crew(safe_workers(params["max_connections"], params["rate_limit"]))
+    read = functools.partial(conferences.details, members=params["members"])
 
     if selection.names is not None:
         names = selection.choose(())
@@ -387,7 +389,7 @@ def run(params: t.Mapping[str, t.Any], client: Client, check_mode: bool, result:
             result.take(queued)
             result.queued = [{"conference_name": name, "api_id": api_id} for name, api_id in queued.values.items()]
             return
-        found = look_up(conferences, crew, names, conferences.details)
+        found = look_up(conferences, crew, names, read)
         result.take(found)
         chosen = found.values
     elif callback:
@@ -400,13 +402,11 @@ def run(params: t.Mapping[str, t.Any], client: Client, check_mode: bool, result:
         if not (params["details"] or selection.is_bounded):
             chosen = {name: Conference(name) for name in names}
         else:
-            found = look_up(conferences, crew, names, conferences.details)
+            found = look_up(conferences, crew, names, read)
             # Those that are gone were not asked for by name: they have ended since the list was made.
             result.errors += found.errors.values()
             chosen = found.values
-    result.conferences = [
-        conference.as_result(params["members"]) for conference in chosen.values() if selection.accepts(conference)
-    ]
+    result.conferences = [conference.as_result() for conference in chosen.values() if selection.accepts(conference)]
 
 
 def check_details(params: t.Mapping[str, t.Any], selection: Selection, asynchronous: bool) -> None:

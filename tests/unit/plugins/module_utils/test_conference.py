@@ -175,7 +175,7 @@ def test_a_listing_of_another_type_is_refused(value: t.Any) -> None:
 def test_details_are_typed_and_decoded() -> None:
     conference = parse_details(reply({**DETAILS, "new_field": {"x": [1]}}))
     assert (conference.name, conference.run_time, conference.member_count) == ("My Conf Room", 590, 1)
-    assert conference.as_result(members=True) == {
+    assert conference.as_result() == {
         "conference_name": "My Conf Room",
         "conference_run_time": 590,
         "conference_member_count": 1,
@@ -183,12 +183,10 @@ def test_details_are_typed_and_decoded() -> None:
         "api_id": API_ID,
         "new_field": {"x": [1]},
     }
-    assert "members" not in conference.as_result(members=False)
 
 
 def test_a_name_alone_is_a_result_too() -> None:
-    for members in (True, False):
-        assert Conference("x").as_result(members) == {"conference_name": "x"}
+    assert Conference("x").as_result() == {"conference_name": "x"}
 
 
 @pytest.mark.parametrize(
@@ -197,7 +195,7 @@ def test_a_name_alone_is_a_result_too() -> None:
 @pytest.mark.parametrize("field", ["conference_run_time", "conference_member_count", "join_time"])
 def test_whole_numbers_as_text_or_number(field: str, value: t.Any, number: int) -> None:
     data = {**DETAILS, field: value} if field in DETAILS else {**DETAILS, "members": [{**MEMBER, field: value}]}
-    result = parse_details(reply(data)).as_result(members=True)
+    result = parse_details(reply(data)).as_result()
     found = result[field] if field in DETAILS else result["members"][0][field]
     assert found == number
     assert isinstance(found, int)
@@ -312,6 +310,16 @@ def test_the_four_requests_of_the_api(clock: Clock) -> None:
         ("DELETE", COLLECTION + "My%20Conf%20Room/", "", None),
         ("DELETE", COLLECTION, "", None),
     ]
+
+
+def test_members_can_be_forgotten(clock: Clock) -> None:
+    client, _transport = scripted_client(clock, *[answer(200, DETAILS)] * 2)
+    conferences = Conferences(client, AUTH_ID)
+    whole = conferences.details("My Conf Room")
+    lean = conferences.details("My Conf Room", members=False)
+    assert (lean.run_time, lean.member_count) == (590, 1)
+    assert {**lean.fields, "members": whole.fields["members"]} == whole.fields
+    assert "members" not in lean.fields
 
 
 def test_a_look_may_have_to_be_over_at_some_moment(clock: Clock) -> None:
