@@ -217,3 +217,10 @@ def test_the_page_shows_the_faults_that_there_are() -> None:
     labels = [line.split(" | ")[0] for line in expected.splitlines() if line.startswith("| ")]
     assert [line.split(" | ")[0] for line in written.splitlines() if line.startswith("| ")] == labels
     assert AUTH_ID not in written
+
+
+def test_the_readme_shows_what_the_page_says_in_short() -> None:
+    written = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    (in_short,) = [part for part in written.split("\n## ") if part.startswith("In short\n")]
+    table = "\n".join(line for line in in_short.splitlines() if line.startswith("|"))
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
