@@ -49,6 +49,8 @@ _ACCEPTED = (200, 201, 202)
 _MAX_DETAIL = 200
 #: Ansible's own serializer ends with a traceback at some 500 levels, when everything has been done already.
 _MAX_DEPTH = 50
+#: Each takes some forty times as much memory as text. A list of conferences is one, and so is each member of one.
+_MAX_CONTAINERS = 250_000
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -100,10 +102,12 @@ def _unpromised(status: int, msg: str, api_id: str | None = None) -> PlivoError:
 
 def parse_json(body: bytes) -> t.Any:
     """Strict JSON (RFC 8259): UTF-8, no NaN, and nothing that Ansible could not print: neither half characters nor
-    values in values without end.
+    values in values without end, nor more of them than fit into memory.
 
     :raises ValueError: it is something else; the text says what.
     """
+    if body.count(b"{") + body.count(b"[") > _MAX_CONTAINERS:
+        raise ValueError("too many objects and lists")
     try:
         text = body.decode("utf-8")
         data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)

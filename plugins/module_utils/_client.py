@@ -144,7 +144,7 @@ class Client:
                     return self._attempt(method, path, params or {}, attempt, until, leave_by)
                 except PlivoError as error:
                     doubtful = (error.doubtful and method != "GET") or (failure is not None and failure.doubtful)
-                    failure = error
+                    failure = error.without_origin()
                     failure.doubtful = doubtful
             finally:
                 self._window.leave()

@@ -239,6 +239,13 @@ def test_many_brackets_are_not_deep() -> None:
     assert parse_json(json.dumps("[" * 1000).encode()) == "[" * 1000
 
 
+@pytest.mark.parametrize("container", [b"[]", b"{}"])
+def test_more_objects_and_lists_than_fit_into_memory_are_refused(container: bytes) -> None:
+    assert len(parse_json(b"[" + b",".join([container] * 249_999) + b"]")) == 249_999
+    with pytest.raises(ValueError, match=r"^too many objects and lists$"):
+        parse_json(b"[" + b",".join([container] * 250_000) + b"]")
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -20,8 +20,8 @@ def error(kind: str, *, attempts: int = 1, retryable: bool = False) -> PlivoErro
 
 
 HOPELESS = ["authentication", "tls", "redirect"]
-SILENT = ["connection", "timeout"]
-HARMLESS = ["forbidden", "not_found", "rate_limited", "invalid_request", "server", "protocol", "called_off"]
+SILENT = ["connection", "timeout", "rate_limited"]
+HARMLESS = ["forbidden", "not_found", "invalid_request", "server", "protocol", "called_off"]
 
 # --- the breaker -------------------------------------------------------------------------------------
 

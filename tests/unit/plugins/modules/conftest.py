@@ -79,10 +79,15 @@ class World:
             self.control.advance_clock(seconds)
             self._ahead += seconds
 
-    def _run(self, module: types.ModuleType, check: bool, timeout: float, given: Values) -> Values:
-        params = {**DEFAULTS[module], "auth_id": AUTH_ID, "auth_token": AUTH_TOKEN, "rate_limit": 0, **given}
-        client = Client(
-            Transport(self.sim.api_url, timeout=timeout, connections=params["max_connections"]),
+    def _client(self, params: Values, timeout: float, check: bool) -> Client:
+        return Client(
+            Transport(
+                params["api_url"],
+                timeout=timeout,
+                connections=params["max_connections"],
+                validate_certs=params["validate_certs"],
+                ca_path=params["ca_path"],
+            ),
             params["auth_id"],
             params["auth_token"],
             window=SlidingWindow(params["rate_limit"], self.clock, self.sleep),
@@ -92,10 +97,14 @@ class World:
             sleep=self.sleep,
             random=lambda: 0.0,
         )
+
+    def _run(self, module: types.ModuleType, check: bool, timeout: float, given: Values) -> Values:
+        own: Values = {"auth_id": AUTH_ID, "auth_token": AUTH_TOKEN, "api_url": self.sim.api_url, "rate_limit": 0}
+        params = {**DEFAULTS[module], **own, **given}
         result = RESULTS[module]()
         self.control.clear_log()
         try:
-            module.run(params, client, check, result)
+            module.run(params, self._client(params, timeout, check), check, result)
         except PlivoError as error:
             result.errors.insert(0, error)
         values: Values = result.as_values(True)
@@ -105,7 +114,7 @@ class World:
         self.requests = [f"{entry['method']} {entry['name'] or '*'}" for entry in self.log]
         text = json.dumps(values, allow_nan=False)
         assert AUTH_TOKEN not in text
-        assert "\\n" not in values.get("msg", "")
+        assert "\n" not in values.get("msg", "")
         return values
 
     def info(self, *, check: bool = False, timeout: float = 5.0, **params: t.Any) -> Values:
