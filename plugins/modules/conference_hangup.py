@@ -85,10 +85,11 @@ notes:
   - A conference chosen by bounds is hung up only while an answer no older than 5 seconds says that it still matches.
     When more time has passed, its details are read again first.
   - When the answer to a hangup is lost or the API does not find the conference, the list is read once more, and
-    decides. What is gone after a hangup that may have worked counts as hung up. What ended by itself does not.
+    decides. One that the list lacked from the beginning is asked for by its name instead. What is gone after a hangup
+    that may have worked counts as hung up. What ended by itself does not.
   - When some hangups fail the others are still made, and the task fails at the end. After a failure of the account or
-    of the way to it (status 401, TLS, a redirect, or three conferences running with connection failures, timeouts or a
-    gateway's status 502, 503 or 504) nothing new is begun.
+    of the way to it (status 401, TLS, a redirect, or three conferences running with connection failures, timeouts,
+    status 429 to every attempt, or a gateway's status 502, 503 or 504) nothing new is begun.
   - With O(rate_limit) at its default of 200, about 40 conferences are hung up in a second, or 20 when bounds need a
     second look. A module cannot show progress while it runs.
 seealso:
