@@ -151,7 +151,37 @@ def test_who_has_a_place_gets_another_one_after_a_pause_too(clock: Clock) -> Non
         window.pause(1)
         with place(window):
             assert clock.now == 1001
+        # Its end does not make it forget the first one.
+        window.pause(1)
+        assert window.enter(clock.now + 1.5)
+        window.leave()
     assert window.enter()
+
+
+def test_an_answer_at_the_very_end_of_a_pause_counts(clock: Clock) -> None:
+    window = SlidingWindow(0, clock, clock.sleep)
+    window.pause(1)
+    with place(window):
+        pass
+    answers = []
+    with place(window):
+        thread = threading.Thread(target=lambda: answers.append(window.enter(clock.now)))
+        thread.start()
+        thread.join(5)
+    assert answers == [True]
+
+
+def test_one_who_may_wait_a_moment_waits_a_moment() -> None:
+    window = SlidingWindow(0, time.monotonic, time.sleep)
+    window.pause(0.01)
+    answers = []
+    with place(window):
+        until = time.monotonic() + 0.9
+        thread = threading.Thread(target=lambda: answers.append(window.enter(until)), daemon=True)
+        thread.start()
+        time.sleep(0.05)
+    thread.join(5)
+    assert answers == [True]
 
 
 def test_one_who_waits_for_another_request_goes_on_when_that_has_ended(clock: Clock) -> None:

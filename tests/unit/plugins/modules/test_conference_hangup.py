@@ -505,6 +505,22 @@ def test_one_that_does_not_match_any_more_is_left_alone(world: World, params: Va
     assert "Sales" in values["diff"]["after"]["conferences"]
 
 
+def test_one_that_the_list_never_showed_is_not_gone_because_it_lacks_it(world: World) -> None:
+    world.load({"name": "New", "listed": False})
+    world.control.add_faults({"action": "answer", "status": 500, "method": "DELETE", "times": None})
+    values = world.hangup(name="New", retries=1)
+    assert world.live == ["New"]
+    assert (values["hung_up"], [error["conference_name"] for error in values["errors"]]) == ([], ["New"])
+
+
+def test_one_that_the_list_never_showed_is_waited_for(world: World) -> None:
+    world.load({"name": "New", "listed": False, "run_time": 100})
+    # It says so, and does nothing.
+    world.control.add_faults({"action": "answer", "status": 204, "body": "", "method": "DELETE"})
+    values = world.hangup(name="New", wait=True, wait_timeout=5)
+    assert (values["still_live"], values["error"]["kind"]) == (["New"], "wait_timeout")
+
+
 def test_another_one_under_the_same_name_is_left_alone(world: World) -> None:
     world.load({"name": "Sales", "run_time": 4000, "ends_in": 3, "restarts_in": 1})
     world.control.add_faults(LATER)
