@@ -6,7 +6,7 @@ PYTHON ?= python3
 NOX = .venv/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test mutants demo faults build format lock clean
+.PHONY: help setup check test mutants demo faults bench build format lock clean
 
 # The name of the Python is in the mark's name, so that another PYTHON gets its own environment.
 READY := .venv/made-with-$(subst /,_,$(PYTHON))
@@ -34,6 +34,9 @@ demo: $(READY) ## the main job in front of you, against a simulated API
 
 faults: $(READY) ## the same faults for this collection and its alternatives, as a table and in docs/reliability.md
 	@$(NOX) --parallel 1 --session faults
+
+bench: $(READY) ## what it costs, beside its alternatives, in docs/benchmark.md (a quarter of an hour, on an idle machine)
+	@$(NOX) --parallel 1 --session bench
 
 build: $(READY) ## the tarball for Galaxy, in .build/
 	@$(NOX) --session build

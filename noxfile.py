@@ -172,6 +172,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(requires=["build"])
+def bench(session: nox.Session) -> None:
+    """Measure what this collection costs, beside its alternatives."""
+    command = ("python", "-m", "tools.bench", "--write", "docs/benchmark.md")
+    session.run(*command, *session.posargs, env={**AS_A_USER, "PYTHONPATH": str(ROOT / "tests")})
+
+
+@nox.session(requires=["build"])
 def sanity(session: nox.Session) -> None:
     """Run ansible-test sanity."""
     session.run("python", "tests/tools/get_pip.py")
