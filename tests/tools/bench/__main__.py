@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -58,6 +59,8 @@ def main() -> int:
         help="where plivo.voice is installed",
     )
     arguments = parser.parse_args()
+    # Leaves no simulated API behind when it is told to end.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     used = ", ".join(f"{name} {version}" for name, version in versions(arguments.collections).items())
     started = time.monotonic()
     try:
