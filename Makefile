@@ -6,7 +6,7 @@ PYTHON ?= python3
 NOX = .venv/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test mutants demo faults bench build format lock clean
+.PHONY: help setup check test mutants demo demo-awx faults bench build format lock clean
 
 # The name of the Python is in the mark's name, so that another PYTHON gets its own environment.
 READY := .venv/made-with-$(subst /,_,$(PYTHON))
@@ -15,7 +15,7 @@ $(READY): tests/requirements.txt tests/tools/setup.sh
 	@tests/tools/setup.sh $(PYTHON) $(READY)
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1 : /p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 : /p' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the environment for development (the other targets do it when it is missing)
 
@@ -31,6 +31,9 @@ mutants: $(READY) ## changes the code in thousands of ways and sees whether the 
 
 demo: $(READY) ## the main job in front of you, against a simulated API
 	@$(NOX) --parallel 1 --session demo
+
+demo-awx: $(READY) ## the nightly maintenance as AWX runs it, in two slices, against a simulated API
+	@$(NOX) --parallel 1 --session demo-awx
 
 faults: $(READY) ## the same faults for this collection and its alternatives, as a table and in docs/reliability.md
 	@$(NOX) --parallel 1 --session faults

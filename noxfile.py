@@ -11,6 +11,8 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 import antsibull_nox
@@ -23,6 +25,9 @@ SOURCE = BUILD / "source/ansible_collections/plivo/voice"
 # The collection as a user has it, installed from its tarball. The settings let Ansible find it, and no other.
 INSTALLED = BUILD / "installed"
 AS_A_USER = {"ANSIBLE_CONFIG": str(ROOT / "tests/ansible.cfg")}
+# The collection awx.awx, which the playbook awx_setup asks for. PyPI has it as part of this package.
+AWX = BUILD / "awx"
+AWX_COMES_WITH = "ansible==13.8.0"
 
 # The developer's settings of Ansible and account at Plivo have no say in what a session does; nor has the repository
 # that git names to its hooks, should one of them start a session.
@@ -152,7 +157,24 @@ def build(session: nox.Session) -> None:
     )  # fmt: skip
 
 
-@nox.session(requires=["build"], allow_parallel=False)
+@nox.session(name="awx-collection")
+def awx_collection(session: nox.Session) -> None:
+    """Fetch the collection awx.awx, once."""
+    if AWX.exists():
+        return
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        # For a Python of its own, as the package asks for a newer one than these modules do.
+        options = ("--quiet", "--no-deps", "--only-binary=:all:", "--python-version=3.12", f"--dest={folder}")
+        session.run("python", "-m", "pip", "download", *options, AWX_COMES_WITH, silent=True)
+        (wheel,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            names = [name for name in archive.namelist() if name.startswith("ansible_collections/awx/awx/")]
+            archive.extractall(f"{folder}/awx", names)
+        Path(folder, "awx").rename(AWX)
+
+
+@nox.session(requires=["build", "awx-collection"], allow_parallel=False)
 def integration(session: nox.Session) -> None:
     """Run the integration tests with the installed tarball."""
     pytest(session, "tests/integration", env=AS_A_USER)
@@ -162,6 +184,12 @@ def integration(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Show the main job against the simulated API."""
     session.run("python", "tests/tools/demo.py", *session.posargs, env=AS_A_USER)
+
+
+@nox.session(name="demo-awx", requires=["build"])
+def demo_awx(session: nox.Session) -> None:
+    """Show the nightly maintenance as AWX runs it, against the simulated API."""
+    session.run("python", "tests/tools/demo_awx.py", *session.posargs, env=AS_A_USER)
 
 
 @nox.session(requires=["build"])
@@ -187,10 +215,10 @@ def sanity(session: nox.Session) -> None:
     session.run("ansible-test", "sanity", "--local", "--python", python, "--color", "no", *session.posargs)
 
 
-@nox.session(name="ansible-lint", requires=["build"])
+@nox.session(name="ansible-lint", requires=["build", "awx-collection"])
 def ansible_lint(session: nox.Session) -> None:
     """Run ansible-lint."""
-    session.run("ansible-lint", env={"ANSIBLE_COLLECTIONS_PATH": str(INSTALLED)})
+    session.run("ansible-lint", env={"ANSIBLE_COLLECTIONS_PATH": f"{INSTALLED}{os.pathsep}{AWX}"})
 
 
 @nox.session
