@@ -127,24 +127,37 @@ def repository_url(path: Path, env: BuildEnvironment) -> str:
 
 
 def lead_links(app: Sphinx, doctree: nodes.document) -> None:
-    """Lead links to files of the project, which would be downloads, and to folders, which would lead nowhere."""
-    env = app.env
-    folder = Path(env.doc2path(env.docname)).parent
-    links = [*doctree.findall(addnodes.download_reference), *doctree.findall(addnodes.pending_xref)]
-    for link in links:
-        path = Path(os.path.normpath(folder / link["reftarget"]))
-        if isinstance(link, addnodes.download_reference) or path.is_dir():
-            made = _link_to_page(path) or nodes.reference(refuri=repository_url(path, env))
+    """Lead links to what is no page here to the page that tells about it, or else to the repository."""
+    folder = Path(app.env.doc2path(app.env.docname)).parent
+    for link in [*doctree.findall(addnodes.download_reference), *doctree.findall(addnodes.pending_xref)]:
+        path = _outside(link, folder)
+        if path:
+            made = _link_to_page(path) or nodes.reference(refuri=repository_url(path, app.env))
             made += link.children
             link.replace_self(made)
 
 
+def _outside(link: nodes.Element, folder: Path) -> Path | None:
+    """What a link leads to, if that is a file or folder of the project and no page."""
+    if link["reftype"] != "myst":
+        return None
+    if link["refdomain"] == "doc":
+        # A Markdown file that is not among the pages has its whole path, but for the ending.
+        return Path(link["reftarget"] + ".md") if link["reftarget"].startswith("/") else None
+    path = Path(os.path.normpath(folder / link["reftarget"]))
+    return path if path.exists() else None
+
+
 def _link_to_page(path: Path) -> addnodes.pending_xref | None:
     """A link to the page that tells about a file, if there is one."""
-    pages = {"modules": (f"modules/{path.stem}_module", None), "playbooks": ("playbooks", path.stem)}
-    if path.is_dir() or path.parent.name not in pages:
+    if path.name == "README.md" and (path.parent / "galaxy.yml").exists():
+        page, anchor = "index", None
+    elif path.parent.name == "modules":
+        page, anchor = f"modules/{path.stem}_module", None
+    elif path.parent.name == "playbooks" and path.is_file():
+        page, anchor = "playbooks", path.stem
+    else:
         return None
-    page, anchor = pages[path.parent.name]
     return addnodes.pending_xref(refdomain="doc", reftype="myst", refexplicit=True, reftarget=page, reftargetid=anchor)
 
 
