@@ -234,7 +234,8 @@ def docs(session: nox.Session) -> None:
     # antsibull-docs knows no event sources. To it they are modules, and docs/site/extension.py puts that right.
     event_sources = list((PAGES / "extensions/eda/plugins/event_source").glob("*.py"))
     for path in event_sources:
-        shutil.copy(path, PAGES / "plugins/modules")
+        text = path.read_text(encoding="utf-8").replace("---\n", f"---\nmodule: {path.stem}\n", 1)
+        (PAGES / "plugins/modules" / path.name).write_text(text, encoding="utf-8")
     modules = PAGES / "docs/modules"
     modules.mkdir(mode=0o755)
     env = {"ANSIBLE_COLLECTIONS_PATH": str(PAGES.parents[2])}

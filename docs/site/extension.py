@@ -150,12 +150,16 @@ def _outside(link: nodes.Element, folder: Path) -> Path | None:
 
 def _link_to_page(path: Path) -> addnodes.pending_xref | None:
     """A link to the page that tells about a file, if there is one."""
+    pages = {
+        "modules": (f"modules/{path.stem}_module", None),
+        "event_source": (f"modules/{path.stem}_event_source", None),
+        "playbooks": ("playbooks", path.stem),
+        "rulebooks": ("playbooks", path.stem),
+    }
     if path.name == "README.md" and (path.parent / "galaxy.yml").exists():
         page, anchor = "index", None
-    elif path.parent.name == "modules":
-        page, anchor = f"modules/{path.stem}_module", None
-    elif path.parent.name == "playbooks" and path.is_file():
-        page, anchor = "playbooks", path.stem
+    elif path.is_file() and path.parent.name in pages:
+        page, anchor = pages[path.parent.name]
     else:
         return None
     return addnodes.pending_xref(refdomain="doc", reftype="myst", refexplicit=True, reftarget=page, reftargetid=anchor)
