@@ -25,12 +25,12 @@ SOURCE = BUILD / "source/ansible_collections/plivo/voice"
 # The collection as a user has it, installed from its tarball. The settings let Ansible find it, and no other.
 INSTALLED = BUILD / "installed"
 AS_A_USER = {"ANSIBLE_CONFIG": str(ROOT / "tests/ansible.cfg")}
-# The documentation's sources, put together, and the site made from them.
-PAGES = BUILD / "docs/ansible_collections/plivo/voice"
-SITE = BUILD / "docs/html"
 # The collection awx.awx, which the playbook awx_setup asks for. PyPI has it as part of this package.
 AWX = BUILD / "awx"
 AWX_COMES_WITH = "ansible==13.8.0"
+# The documentation's sources, put together, and the site made from them.
+PAGES = BUILD / "docs/ansible_collections/plivo/voice"
+SITE = BUILD / "docs/html"
 
 # The developer's settings of Ansible and account at Plivo have no say in what a session does; nor has the repository
 # that git names to its hooks, should one of them start a session.
@@ -147,6 +147,36 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Check the documentation, and build its site."""
+    copy_project(PAGES)
+    shutil.rmtree(SITE, ignore_errors=True)
+    shutil.copytree(PAGES / "docs/site", PAGES / "docs", dirs_exist_ok=True)
+    # antsibull-docs knows no event sources. To it they are modules, and docs/site/extension.py puts that right.
+    event_sources = list((PAGES / "extensions/eda/plugins/event_source").glob("*.py"))
+    for path in event_sources:
+        text = path.read_text(encoding="utf-8").replace("---\n", f"---\nmodule: {path.stem}\n", 1)
+        (PAGES / "plugins/modules" / path.name).write_text(text, encoding="utf-8")
+    modules = PAGES / "docs/modules"
+    modules.mkdir(mode=0o755)
+    env = {"ANSIBLE_COLLECTIONS_PATH": str(PAGES.parents[2])}
+    session.run(
+        "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "--validate-collection-refs=self",
+        "--disallow-unknown-collection-refs", str(PAGES),
+        env=env,
+    )  # fmt: skip
+    session.run(
+        "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error",
+        f"--dest-dir={modules}", "plivo.voice",
+        env=env,
+    )  # fmt: skip
+    for path in event_sources:
+        (modules / f"{path.stem}_module.rst").rename(modules / f"{path.stem}_event_source.rst")
+    session.run("sphinx-build", "--quiet", "--fail-on-warning", str(PAGES / "docs"), str(SITE))
+    session.run("python", "tests/tools/site_links.py", str(SITE))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the tarball and install it."""
     copy_project(SOURCE)
@@ -223,36 +253,6 @@ def sanity(session: nox.Session) -> None:
 def ansible_lint(session: nox.Session) -> None:
     """Run ansible-lint."""
     session.run("ansible-lint", env={"ANSIBLE_COLLECTIONS_PATH": f"{INSTALLED}{os.pathsep}{AWX}"})
-
-
-@nox.session
-def docs(session: nox.Session) -> None:
-    """Check the documentation, and build its site."""
-    copy_project(PAGES)
-    shutil.rmtree(SITE, ignore_errors=True)
-    shutil.copytree(PAGES / "docs/site", PAGES / "docs", dirs_exist_ok=True)
-    # antsibull-docs knows no event sources. To it they are modules, and docs/site/extension.py puts that right.
-    event_sources = list((PAGES / "extensions/eda/plugins/event_source").glob("*.py"))
-    for path in event_sources:
-        text = path.read_text(encoding="utf-8").replace("---\n", f"---\nmodule: {path.stem}\n", 1)
-        (PAGES / "plugins/modules" / path.name).write_text(text, encoding="utf-8")
-    modules = PAGES / "docs/modules"
-    modules.mkdir(mode=0o755)
-    env = {"ANSIBLE_COLLECTIONS_PATH": str(PAGES.parents[2])}
-    session.run(
-        "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "--validate-collection-refs=self",
-        "--disallow-unknown-collection-refs", str(PAGES),
-        env=env,
-    )  # fmt: skip
-    session.run(
-        "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error",
-        f"--dest-dir={modules}", "plivo.voice",
-        env=env,
-    )  # fmt: skip
-    for path in event_sources:
-        (modules / f"{path.stem}_module.rst").rename(modules / f"{path.stem}_event_source.rst")
-    session.run("sphinx-build", "--quiet", "--fail-on-warning", str(PAGES / "docs"), str(SITE))
-    session.run("python", "tests/tools/site_links.py", str(SITE))
 
 
 @nox.session
