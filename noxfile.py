@@ -159,7 +159,8 @@ def docs(session: nox.Session) -> None:
         (PAGES / "plugins/modules" / path.name).write_text(text, encoding="utf-8")
     modules = PAGES / "docs/modules"
     modules.mkdir(mode=0o755)
-    env = {"ANSIBLE_COLLECTIONS_PATH": str(PAGES.parents[2])}
+    # antsibull-docs keeps a log in HOME, and never ends it.
+    env = {"ANSIBLE_COLLECTIONS_PATH": str(PAGES.parents[2]), "HOME": session.create_tmp()}
     session.run(
         "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "--validate-collection-refs=self",
         "--disallow-unknown-collection-refs", str(PAGES),
