@@ -6,7 +6,7 @@ PYTHON ?= python3
 NOX = .venv/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test mutants demo demo-awx faults bench build format lock clean
+.PHONY: help setup check test docs mutants demo demo-awx faults bench build format lock clean
 
 # The name of the Python is in the mark's name, so that another PYTHON gets its own environment.
 READY := .venv/made-with-$(subst /,_,$(PYTHON))
@@ -25,6 +25,9 @@ check: $(READY) ## the loop for developers: lint, types and unit tests, in secon
 test: $(READY) ## everything: gates, unit and integration tests, the built collection, ansible-test sanity
 	@rm -rf .build/junit
 	@$(NOX); status=$$?; .venv/bin/python tests/tools/closing_line.py .build/junit && exit $$status
+
+docs: $(READY) ## the documentation site, in .build/docs/html
+	@$(NOX) --session docs
 
 mutants: $(READY) ## changes the code in thousands of ways and sees whether the unit tests notice (half an hour)
 	@$(NOX) --parallel 1 --session mutants

@@ -28,6 +28,9 @@ AS_A_USER = {"ANSIBLE_CONFIG": str(ROOT / "tests/ansible.cfg")}
 # The collection awx.awx, which the playbook awx_setup asks for. PyPI has it as part of this package.
 AWX = BUILD / "awx"
 AWX_COMES_WITH = "ansible==13.8.0"
+# The documentation's sources, put together, and the site made from them.
+PAGES = BUILD / "docs/ansible_collections/plivo/voice"
+SITE = BUILD / "docs/html"
 
 # The developer's settings of Ansible and account at Plivo have no say in what a session does; nor has the repository
 # that git names to its hooks, should one of them start a session.
@@ -48,6 +51,7 @@ nox.options.sessions = [
     "lint",
     "extra-checks",
     "license-check",
+    "docs",
     "units",
     "integration",
 ]
@@ -140,6 +144,37 @@ def mutants(session: nox.Session) -> None:
     session.run("python", "tests/tools/mutants.py", "check", "tests/unit/plugins", env={"PYTHONPATH": str(folder)})
     session.run("mutmut", "run", *session.posargs, env={"HYPOTHESIS_STORAGE_DIRECTORY": f"{folder}/hypothesis"})
     session.run("python", "tests/tools/mutants.py", "report", "tests/mutants.md", f"{BUILD}/mutants.md")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Check the documentation, and build its site."""
+    copy_project(PAGES)
+    shutil.rmtree(SITE, ignore_errors=True)
+    shutil.copytree(PAGES / "docs/site", PAGES / "docs", dirs_exist_ok=True)
+    # antsibull-docs knows no event sources. To it they are modules, and docs/site/extension.py puts that right.
+    event_sources = list((PAGES / "extensions/eda/plugins/event_source").glob("*.py"))
+    for path in event_sources:
+        text = path.read_text(encoding="utf-8").replace("---\n", f"---\nmodule: {path.stem}\n", 1)
+        (PAGES / "plugins/modules" / path.name).write_text(text, encoding="utf-8")
+    modules = PAGES / "docs/modules"
+    modules.mkdir(mode=0o755)
+    # antsibull-docs keeps a log in HOME, and never ends it.
+    env = {"ANSIBLE_COLLECTIONS_PATH": str(PAGES.parents[2]), "HOME": session.create_tmp()}
+    session.run(
+        "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "--validate-collection-refs=self",
+        "--disallow-unknown-collection-refs", str(PAGES),
+        env=env,
+    )  # fmt: skip
+    session.run(
+        "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error",
+        f"--dest-dir={modules}", "plivo.voice",
+        env=env,
+    )  # fmt: skip
+    for path in event_sources:
+        (modules / f"{path.stem}_module.rst").rename(modules / f"{path.stem}_event_source.rst")
+    session.run("sphinx-build", "--quiet", "--fail-on-warning", str(PAGES / "docs"), str(SITE))
+    session.run("python", "tests/tools/site_links.py", str(SITE))
 
 
 @nox.session
