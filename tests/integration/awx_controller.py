@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the plivo.voice contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""As much of AWX's API as the modules of awx.awx need to make things, find them again, and remove them. It runs no jobs.
+"""As much of AWX's API as the modules of awx.awx need to make things, find them again, and remove them: no jobs.
 
 Where it refuses something, fills in a default or hides a secret, it does so as AWX 24.6 does: awx/api/serializers.py,
 awx/api/views and awx/main/fields.py. What is left out is refused, too, rather than ignored.
@@ -60,7 +60,7 @@ KINDS = {
         "project",
         {**OF_ORGANIZATION, "scm_type": "", "scm_url": "", "scm_branch": "", "credential": None, "timeout": 0},
     ),
-    "inventories": kind("inventory", {**OF_ORGANIZATION, "kind": "", "host_filter": None}),
+    "inventories": kind("inventory", {**OF_ORGANIZATION, "kind": "", "host_filter": None, "pending_deletion": False}),
     "inventory_sources": kind(
         "inventory_source",
         {
@@ -219,7 +219,9 @@ class Controller:
             return 202, {"id": 1, "url": f"/api/v2/{updates}/1/", "status": "pending"}
         name = request[-1]
         if request == ("GET", name) and name in KINDS[collection].links:
-            return 200, paged([self._shown(KINDS[collection].links[name], each) for each in self._linked(collection, item, name)])
+            return 200, paged(
+                [self._shown(KINDS[collection].links[name], each) for each in self._linked(collection, item, name)]
+            )
         if request == ("POST", name) and name in KINDS[collection].links:
             there = item["links"].setdefault(name, [])
             if body.pop("disassociate", False):
@@ -323,7 +325,9 @@ class Controller:
                 raise RefusedError(400, inputs=[f"Additional properties are not allowed ({name!r} was unexpected)"])
             if value == HIDDEN and known[name]:
                 if created:
-                    raise RefusedError(400, inputs=[f"$encrypted$ is a reserved keyword, and cannot be used for {name}."])
+                    raise RefusedError(
+                        400, inputs=[f"$encrypted$ is a reserved keyword, and cannot be used for {name}."]
+                    )
                 item["inputs"][name] = old["inputs"].get(name, "")
         if missing := [name for name in of_type.get("required", []) if not item["inputs"].get(name)]:
             raise RefusedError(400, inputs=[f"required for {missing}"])
@@ -347,7 +351,9 @@ class Controller:
         if not found or "FREQ=" not in found[2] or "INTERVAL=" not in found[2]:
             raise RefusedError(400, rrule=[f"rrule parsing failed validation: {item['rrule']}"])
         ZoneInfo(found[1])
-        asked = {each["variable"]: each for each in self.surveys.get(item["unified_job_template"], {"spec": []})["spec"]}
+        asked = {
+            each["variable"]: each for each in self.surveys.get(item["unified_job_template"], {"spec": []})["spec"]
+        }
         for name, value in item["extra_data"].items():
             if name not in asked:
                 raise RefusedError(400, extra_data=[f"Variables {name} are not allowed on launch."])
@@ -437,4 +443,3 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nothing on the tests' output."""
-

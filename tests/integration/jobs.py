@@ -144,6 +144,8 @@ class JobTemplate:
         )
         artifacts = folder / "artifacts" / str(number)
         events = [json.loads(file.read_text(encoding="utf-8")) for file in (artifacts / "job_events").glob("*.json")]
+        # Lines between the tasks are events, too, which have no data.
+        events = [{"event_data": {}, **event} for event in events]
         return Job(
             rc=int((artifacts / "rc").read_text(encoding="utf-8")),
             status=(artifacts / "status").read_text(encoding="utf-8"),

@@ -5,15 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from integration.jobs import JobTemplate, merged, vaulted
 from integration.running import credentials
-from plivo_simulator import AUTH_ID, AUTH_TOKEN, Control, Simulator
+from plivo_simulator import AUTH_TOKEN, Control, Simulator
 
 REPORT = "conference_report.yml"
 MAINTENANCE = "maintenance_hangup.yml"
@@ -117,10 +113,9 @@ def test_a_credential_of_the_job(tmp_path: Path, collections: Path, simulator: S
     )
     job = report.launch()
     assert job.status == "successful", job.stdout
-    assert job.last_result["msg"] == [
-        "1 account: 1 read",
-        "31 live conferences, 31 members, the longest running for 0 s",
-    ]
+    read, live = job.last_result["msg"]
+    assert read == "1 account: 1 read"
+    assert live.startswith("31 live conferences, 31 members, the longest running for ")
     (handed_on,) = job.artifacts.values()
     assert list(job.artifacts) == ["plivo_conferences_localhost"]
     assert [each["conference_name"] for each in handed_on["conferences"]] == names
@@ -142,3 +137,25 @@ def test_a_credential_of_the_job(tmp_path: Path, collections: Path, simulator: S
         assert {} in results
         # ansible-runner itself writes down the environment that it was given.
         assert each.files_with(AUTH_TOKEN) == ["command"]
+
+
+def test_dry_runs_and_a_survey_without_answers(
+    tmp_path: Path, collections: Path, simulator: Simulator, control: Control
+) -> None:
+    """Check mode and the survey's question do the same; nothing is hung up without a choice."""
+    control.add_conferences("sales-1", "Support, EMEA")
+    control.settings(read_only=True)
+    answers = {"plivo_patterns_text": " Support, EMEA \r\n\r\n", "plivo_excludes_text": "", "plivo_min_run_time": ""}
+    common = (collections, MAINTENANCE, {}, {"plivo_hosts": "localhost"}, credentials(simulator))
+    check = JobTemplate(tmp_path / "check", *common, check=True).launch(**answers, plivo_dry_run="no")
+    survey = JobTemplate(tmp_path / "survey", *common).launch(**answers, plivo_dry_run="yes")
+    for job in (check, survey):
+        assert job.status == "successful", job.stdout
+        outcome = job.artifacts["plivo_maintenance_localhost"]
+        assert (outcome["check_mode"], outcome["hung_up"]) == (True, ["Support, EMEA"])
+        assert "1 conference would be hung up now" in job.last_result["msg"][1]
+    nothing = {**answers, "plivo_patterns_text": "", "plivo_max_hangups": 50, "plivo_drain_timeout": "5m"}
+    unanswered = JobTemplate(tmp_path / "unanswered", *common).launch(**nothing, plivo_dry_run="no")
+    assert unanswered.status == "failed"
+    assert "none is given, and nothing is hung up" in unanswered.stdout
+    assert {entry["method"] for entry in control.log()} == {"GET"}

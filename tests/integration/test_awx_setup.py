@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,13 +14,14 @@ from typing import Any
 
 import pytest
 import yaml
+from jinja2 import Template
 
 from integration.awx_controller import KINDS, Controller
-from integration.running import Ansible, Run, credentials
-from plivo_simulator import Control, Simulator
+from integration.jobs import PROJECT, Job, JobTemplate, merged
+from integration.running import Ansible, Run
+from plivo_simulator import AUTH_ID, AUTH_TOKEN, Control, Simulator
 
 ROOT = Path(__file__).parents[2]
-PROJECT = ROOT / "examples/awx-project"
 SETUP = "plivo.voice.awx_setup"
 
 #: The nightly maintenance of many accounts.
@@ -117,6 +117,7 @@ def test_make_again_and_remove(setup: Setup, controller: Controller) -> None:
     made = setup(**MANY)
     assert changed(made) >= 12
     assert all(canary not in made.output for canary in ("canary-of-the-vault", "canary-of-the-hook"))
+    check_what_is_made(controller)
     writes = list(controller.writes)
     again = setup(**{**MANY, "plivo_awx_vault_password": None})
     assert changed(again) == 0, again.output
@@ -139,3 +140,225 @@ def test_make_again_and_remove(setup: Setup, controller: Controller) -> None:
     assert changed(removed_again) == 0, removed_again.output
 
     assert written() - done(made, removed) == {"Credential of the account", "No credential of the account"}
+
+
+def check_what_is_made(controller: Controller) -> None:
+    """Whether AWX has what the nightly maintenance of many accounts takes."""
+    maintenance = controller.one("job_templates", "Plivo maintenance")
+    assert maintenance["links"] == {
+        "credentials": ["Plivo vault"],
+        "notification_templates_error": ["Plivo failures"],
+    }
+    assert (maintenance["job_slice_count"], maintenance["forks"], maintenance["ask_job_type_on_launch"]) == (
+        5,
+        10,
+        True,
+    )
+    assert yaml.safe_load(maintenance["extra_vars"]) == {"plivo_hosts": "all"}
+    workflow = controller.one("workflow_job_templates", "Plivo report, maintenance, report")
+    assert workflow["survey"] == maintenance["survey"]
+    assert [question["variable"] for question in workflow["survey"]["spec"]] == [
+        "plivo_patterns_text",
+        "plivo_excludes_text",
+        "plivo_min_run_time",
+        "plivo_max_hangups",
+        "plivo_drain_timeout",
+        "plivo_dry_run",
+    ]
+    assert workflow["links"]["notification_templates_error"] == ["Plivo failures"]
+    assert controller.one("workflow_job_template_nodes", "before")["links"]["always_nodes"] == ["maintenance"]
+    assert controller.one("workflow_job_template_nodes", "maintenance")["links"]["success_nodes"] == ["after"]
+    schedule = controller.one("schedules", "Plivo nightly")
+    assert schedule["rrule"] == "DTSTART;TZID=Europe/Berlin:20260101T040000 RRULE:FREQ=DAILY;INTERVAL=1"
+    assert schedule["enabled"] is True
+    assert schedule["extra_data"] == {
+        "plivo_patterns_text": "sales-*\nSupport, EMEA",
+        "plivo_excludes_text": "always-on-*",
+        "plivo_min_run_time": "4h",
+        "plivo_max_hangups": 20,
+        "plivo_drain_timeout": "5m",
+    }
+    source = controller.one("inventory_sources", "Plivo accounts of the project")
+    assert source["source_path"] == "inventory/accounts.yml"
+    assert (PROJECT / source["source_path"]).exists()
+    assert controller.one("credentials", "Plivo vault")["inputs"] == {"vault_password": "canary-of-the-vault"}
+
+
+def test_what_is_made_runs(
+    tmp_path: Path, setup: Setup, controller: Controller, collections: Path, simulator: Simulator, control: Control
+) -> None:
+    """A single account, in an organisation that was there: made, its night run by ansible-runner, and removed."""
+    organization = controller.add("organizations", name="Voice", description="All about telephones")
+    variables = {
+        "plivo_awx_organization": "Voice",
+        "plivo_awx_project_url": "https://git.example.com/voice/awx-project.git",
+        "plivo_awx_auth_id": AUTH_ID,
+        "plivo_awx_api_url": simulator.api_url,
+        "plivo_awx_patterns": ["sales-*", "Support, EMEA"],
+        "plivo_awx_excludes": ["sales-always-on"],
+        "plivo_awx_drain_timeout": "0",
+    }
+    refused = setup(**variables)
+    assert refused.rc == 2
+    assert "plivo_awx_auth_token: it is not given, and AWX has no credential Plivo account yet" in refused.output
+
+    made = setup(**variables, env={"PLIVO_AUTH_TOKEN": AUTH_TOKEN})
+    assert changed(made) >= 6
+    assert AUTH_TOKEN not in made.output
+    assert controller.one("organizations", "Voice")["description"] == "All about telephones"
+    renewed = setup(**variables, plivo_awx_auth_token="a new one", plivo_awx_update_secrets=True)
+    assert [each.task for each in renewed.tasks if each.result.get("changed")] == ["Credential of the account"]
+    credential = controller.one("credentials", "Plivo account")
+    assert credential["inputs"] == {
+        "auth_id": AUTH_ID,
+        "auth_token": "a new one",
+        "api_url": simulator.api_url,
+    }
+
+    # The night, with what AWX has now.
+    control.add_conferences("sales-1", "sales-always-on", "Support, EMEA", "Support", "EMEA")
+    credential["inputs"]["auth_token"] = AUTH_TOKEN
+    report, maintenance, report_again = launch_workflow(controller, tmp_path, collections, credential["inputs"])
+    assert [job.status for job in (report, maintenance, report_again)] == ["successful"] * 3, maintenance.stdout
+    assert maintenance.artifacts["plivo_maintenance_localhost"]["hung_up"] == ["sales-1", "Support, EMEA"]
+    assert list(control.conferences()) == ["sales-always-on", "Support", "EMEA"]
+    live = report_again.artifacts["plivo_conferences_localhost"]["conferences"]
+    assert sorted(each["conference_name"] for each in live) == ["EMEA", "Support", "sales-always-on"]
+    for job in (report, maintenance, report_again):
+        # ansible-runner itself writes down the environment that it was given.
+        assert job.files_with(AUTH_TOKEN) == ["command"]
+
+    # What others have made is kept.
+    other = controller.add(
+        "credentials",
+        name="Theirs",
+        organization=organization,
+        credential_type=credential["credential_type"],
+        inputs={"auth_id": "MA", "auth_token": "x"},
+    )
+    removed = setup(plivo_awx_organization="Voice", plivo_awx_state="absent")
+    assert "there are other credentials of it: Theirs" in removed.output
+    assert "Kept: the organisation Voice, as it was not made here." in removed.output
+    assert controller.names("credential_types")[-1] == "Plivo API"
+    assert controller.names("credentials") == ["Ansible Galaxy", "Theirs"]
+    assert other in controller.store["credentials"]
+    assert not any(controller.names(kind) for kind in ("job_templates", "workflow_job_templates", "schedules"))
+    # With these, the tests have run every task of awx.awx.
+    assert {"Credential of the account", "No credential of the account"} < done(made, removed)
+
+
+def launch_workflow(controller: Controller, folder: Path, collections: Path, inputs: dict[str, str]) -> list[Job]:
+    """Do what AWX does when the schedule's time has come: one job after the other, each with what was handed on."""
+    schedule = controller.one("schedules", "Plivo nightly")
+    injectors = controller.one("credential_types", "Plivo API")["injectors"]
+    injected = {
+        kind: {name: Template(text).render(inputs) for name, text in injector.items()}
+        for kind, injector in injectors.items()
+    }
+    assert "auth_token" not in str(injectors["extra_vars"])
+    jobs: list[Job] = []
+    node: str | None = "before"
+    while node:
+        found = controller.one("workflow_job_template_nodes", node)
+        template = controller.store["job_templates"][found["unified_job_template"]]
+        job = JobTemplate(
+            folder / node,
+            collections,
+            template["playbook"],
+            hosts={},
+            extra_vars={**yaml.safe_load(template["extra_vars"]), **injected["extra_vars"]},
+            injected=injected["env"],
+            forks=template["forks"],
+        )
+        answers = {**schedule["extra_data"]} if template["survey_enabled"] else {}
+        jobs.append(job.launch(**answers, **merged(jobs)))
+        links = found["links"]
+        followers = (
+            links["always_nodes"] + links["success_nodes" if jobs[-1].status == "successful" else "failure_nodes"]
+        )
+        node = followers[0] if followers else None
+    return jobs
+
+
+def test_variables_are_checked_before_anything_else(setup: Setup, controller: Controller) -> None:
+    """All mistakes at once, each with its remedy; secrets are not repeated."""
+    run = setup(
+        plivo_awx_pattern=["sales-*"],
+        plivo_awx_excludes="always-on-*",
+        plivo_awx_slices=0,
+        plivo_awx_forks="many",
+        plivo_awx_members="perhaps",
+        plivo_awx_min_run_time="4 hours",
+        plivo_awx_drain_timeout="2d",
+        plivo_awx_schedule_time="4:00",
+        plivo_awx_schedule_timezone="Europe/Berlin;",
+        plivo_awx_schedule_rule="FREQ=DAILY",
+        plivo_awx_vault_password=["canary"],
+        plivo_awx_auth_id="MA/../x",
+        plivo_awx_api_url="{{ nobody_knows }}",
+        plivo_awx_notification_type="email",
+    )
+    assert run.rc == 2
+    (refusals,) = (each.result["msg"] for each in run.results("Fail when a variable is wrong"))
+    assert {refusal.split(":")[0] for refusal in refusals} == {
+        "plivo_awx_pattern",
+        "plivo_awx_excludes",
+        "plivo_awx_slices",
+        "plivo_awx_forks",
+        "plivo_awx_members",
+        "plivo_awx_min_run_time",
+        "plivo_awx_drain_timeout",
+        "plivo_awx_schedule_time",
+        "plivo_awx_schedule_timezone",
+        "plivo_awx_schedule_rule",
+        "plivo_awx_vault_password",
+        "plivo_awx_auth_id",
+        "plivo_awx_api_url",
+        "plivo_awx_notification_configuration",
+        "plivo_awx_project_url",
+    }
+    assert "canary" not in run.output
+    assert controller.writes == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "remedy"),
+    [
+        ({"ANSIBLE_COLLECTIONS_PATH": ""}, "ansible-galaxy collection install awx.awx"),
+        ({"CONTROLLER_HOST": "http://127.0.0.1:9"}, "set CONTROLLER_HOST to its address"),
+        ({"CONTROLLER_OAUTH_TOKEN": "of-another-awx"}, "CONTROLLER_OAUTH_TOKEN, or CONTROLLER_USERNAME"),
+    ],
+    ids=["no awx.awx", "no AWX", "wrong token"],
+)
+def test_what_is_missing_is_told(
+    environment: dict[str, str], remedy: str, setup: Setup, collections: Path, controller: Controller
+) -> None:
+    environment = {name: value or str(collections) for name, value in environment.items()}
+    run = setup(plivo_awx_project_url="https://git.example.com/x.git", env=environment)
+    assert run.rc == 2
+    assert remedy in run.results("Say how to")[0].result["msg"]
+    assert controller.writes == []
+
+
+def test_execution_environment(tmp_path: Path) -> None:
+    """ansible-builder takes it, and it has the versions of the tests and of the collection."""
+    source = yaml.safe_load((ROOT / "execution-environment.yml").read_text("utf-8"))
+    pinned = set((ROOT / "tests/requirements.txt").read_text("utf-8").replace(" ; ", "\n").splitlines())
+    assert {source["dependencies"][name]["package_pip"] for name in ("ansible_core", "ansible_runner")} < pinned
+    version = yaml.safe_load((ROOT / "galaxy.yml").read_text("utf-8"))["version"]
+    tarball = f"plivo-voice-{version}.tar.gz"
+    assert [each["src"] for each in source["additional_build_files"]] == [f".build/{tarball}"]
+
+    builder = Path(sys.executable).with_name("ansible-builder")
+    command = [
+        str(builder),
+        "create",
+        "--output-filename=Containerfile",
+        "--file",
+        str(ROOT / "execution-environment.yml"),
+    ]
+    subprocess.run([*command, "--context", str(tmp_path)], cwd=ROOT, check=True, capture_output=True, timeout=60)
+    assert (tmp_path / f"_build/collections/{tarball}").read_bytes() == (ROOT / f".build/{tarball}").read_bytes()
+    galaxy = yaml.safe_load((tmp_path / "_build/requirements.yml").read_text("utf-8"))
+    assert galaxy["collections"] == [{"name": f"collections/{tarball}", "type": "file"}]
+    assert "ansible-galaxy collection install" in (tmp_path / "Containerfile").read_text("utf-8")

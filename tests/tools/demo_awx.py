@@ -5,6 +5,7 @@ Started by `make demo-awx`, with the collection installed from its tarball. Leav
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -38,6 +39,9 @@ ACCOUNTS: dict[str, list[dict[str, Any]]] = {
 }
 #: Its token has been changed, and nobody has told the inventory.
 WRONG = "apac-sales"
+
+#: The artifact that is shown as it is.
+SHOWN = "plivo_maintenance_emea_sales"
 
 EXTRA_VARS = {
     "plivo_hosts": "accounts",
@@ -96,8 +100,8 @@ def main() -> None:
     }
     collections = Path(os.environ.get("ANSIBLE_COLLECTIONS_PATH", ROOT / ".build/installed"))
     with Simulator(scenario) as simulator, tempfile.TemporaryDirectory() as folder:
-        print(f"A simulated Plivo API with {len(ACCOUNTS)} accounts is running at {simulator.api_url}. What AWX would do with")
-        print("a job template is done by ansible-runner, which is what AWX runs jobs with:")
+        print(f"A simulated Plivo API with {len(ACCOUNTS)} accounts is running at {simulator.api_url}.")
+        print("What AWX would do with a job template is done by ansible-runner, which is what AWX runs jobs with:")
         print()
         print("  project      examples/awx-project; its maintenance_hangup.yml imports plivo.voice.maintenance_hangup")
         print("  inventory    a host for each account, with its plivo_auth_id and, vaulted, its plivo_auth_token")
@@ -117,8 +121,11 @@ def main() -> None:
         for number, job in enumerate(jobs, 1):
             title(f"Slice {number} of {len(jobs)}: {job.status}")
             show_job(job)
-        title("What both hand on to the next job of a workflow, as AWX merges it")
-        show_artifacts(merged(jobs))
+        title("What both hand on to the next job of a workflow, as AWX merges it: how many of each")
+        artifacts = merged(jobs)
+        show_artifacts(artifacts)
+        title("One of these artifacts")
+        print(json.dumps({SHOWN: artifacts[SHOWN]}, indent=2))
         answers = simulator.control.stats()["answers"]
         seen = [file for job in jobs for file in job.files_with("token-of-")]
     title("Done")
