@@ -32,8 +32,8 @@ SOURCE = BUILD / "source/ansible_collections/plivo/voice"
 # The collection as a user has it, installed from its tarball. The settings let Ansible find it, and no other.
 INSTALLED = BUILD / "installed"
 AS_A_USER = {"ANSIBLE_CONFIG": str(ROOT / "tests/ansible.cfg")}
-# What a cell of the support matrix shows of how Ansible's commands and the playbooks behave. The faults and jobs that are
-# left out say more about this collection than about the ansible-core that it runs with, and take minutes.
+# What a cell of the support matrix runs. The faults and jobs that are left out take minutes, and say more about this
+# collection than about the ansible-core that it runs with.
 CONTROLLER_TESTS = [
     "tests/unit/plugins/modules",
     "tests/unit/plugins/module_utils/test_module.py",
@@ -299,7 +299,8 @@ def ansible_lint(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Renew what tests/requirements*.in ask for: the newest versions that they allow, for this Python and newer ones."""
+    """Renew tests/requirements*.txt: the newest versions that the files .in allow."""
+    # For this Python and newer ones.
     for name, python in (("requirements", "3.11"), ("requirements-cells", "3.9"), ("requirements-importer", "3.11")):
         session.run(
             "uv",

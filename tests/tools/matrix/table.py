@@ -41,7 +41,7 @@ def marks_in(page: str) -> dict[str, str]:
     """What a page says of each cell, which was not run if the page does not know it."""
     found: dict[tuple[str, str], str] = {}
     for table in _part(page).split("\n\n"):
-        head, _line, *rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.strip().splitlines()]
+        head, _line, *rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()]
         for row in rows:
             found.update({(row[0], column.replace("Python ", "")): mark for column, mark in zip(head, row)})
     return {cell.name: found.get((cell.version, cell.column), NOT_RUN) for cell in CELLS}
