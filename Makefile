@@ -6,7 +6,7 @@ PYTHON ?= python3
 NOX = .venv/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test matrix mutants demo demo-awx faults bench build format lock clean
+.PHONY: help setup check test matrix mutants demo demo-awx faults bench build release format lock clean
 
 # The name of the Python is in the mark's name, so that another PYTHON gets its own environment.
 READY := .venv/made-with-$(subst /,_,$(PYTHON))
@@ -49,6 +49,11 @@ bench: $(READY) ## what it costs, beside its alternatives, in docs/benchmark.md 
 
 build: $(READY) ## the tarball for Galaxy, in .build/
 	@$(NOX) --session build
+
+release: $(READY) ## prepares and checks a release, and says what to push: make release VERSION=1.2.3
+	@$(NOX) --session prepare -- "$(VERSION)"
+	@$(MAKE) --no-print-directory test
+	@$(NOX) --parallel 1 --session release
 
 format: $(READY) ## put the Python code into its standard form
 	@$(NOX) --session format

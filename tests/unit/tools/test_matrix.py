@@ -96,6 +96,10 @@ def test_a_failure_is_one_and_leaves_the_readme_alone(tmp_path: Path, failed: st
     )
 
 
+def test_a_run_of_nothing_is_a_failure(tmp_path: Path) -> None:
+    assert run_report(tmp_path, {"build": "success", "core-2.21-python-3.14": "skipped"}).returncode == 1
+
+
 # --- Pythons -----------------------------------------------------------------------------------------
 
 
