@@ -1,4 +1,4 @@
-"""Tells how `make matrix` ended: a line for each cell and the tables, which it keeps in the README if all is well."""
+"""Tells how `make matrix` ended: a line for each cell and the tables, which it keeps in the README."""
 
 from __future__ import annotations
 
@@ -46,14 +46,12 @@ def main() -> int:
     print(f"\n{tables({**{cell.name: NOT_RUN for cell in CELLS}, **marks})}")
     counts = [list(marks.values()).count(mark) for mark in (PASSED, FAILED, NOT_RUN)]
     print("{} passed, {} failed, {} skipped".format(*counts))
-    # A run of nothing proves nothing: a cell that was asked for by its name, and is not here.
-    if PASSED not in marks.values() or not report["result"]:
-        return 1
-    readme = arguments.readme.read_text(encoding="utf-8")
     # A cell that this machine cannot run keeps what an earlier run has said of it.
-    ran = {name: mark for name, mark in marks.items() if mark == PASSED}
+    ran = {name: mark for name, mark in marks.items() if mark != NOT_RUN}
+    readme = arguments.readme.read_text(encoding="utf-8")
     arguments.readme.write_text(updated(readme, ran), encoding="utf-8")
-    return 0
+    # A run of nothing proves nothing: a cell that was asked for by its name, and is not here.
+    return 0 if PASSED in marks.values() and report["result"] else 1
 
 
 if __name__ == "__main__":
