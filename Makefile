@@ -6,7 +6,7 @@ PYTHON ?= python3
 NOX = .venv/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test docs mutants demo demo-awx faults bench build format lock clean
+.PHONY: help setup check test matrix docs mutants demo demo-awx demo-async faults bench build release format lock clean
 
 # The name of the Python is in the mark's name, so that another PYTHON gets its own environment.
 READY := .venv/made-with-$(subst /,_,$(PYTHON))
@@ -32,6 +32,12 @@ docs: $(READY) ## the documentation site, in .build/docs/html
 mutants: $(READY) ## changes the code in thousands of ways and sees whether the unit tests notice (half an hour)
 	@$(NOX) --parallel 1 --session mutants
 
+# All cells of the support matrix, or those of CELLS="core-2.16-sanity python-3.9-requests-newest".
+matrix: $(READY) ## the support matrix, as far as this machine has its Pythons (most of an hour)
+	@rm -rf .build/matrix && mkdir -p .build/matrix
+	@$(NOX) --parallel 1 --report .build/matrix/report.json $(if $(CELLS),--session $(CELLS),--tags matrix); \
+	PYTHONPATH=tests .venv/bin/python -m tools.matrix .build/matrix README.md
+
 demo: $(READY) ## the main job in front of you, against a simulated API
 	@$(NOX) --parallel 1 --session demo
 
@@ -46,6 +52,11 @@ bench: $(READY) ## what it costs, beside its alternatives, in docs/benchmark.md 
 
 build: $(READY) ## the tarball for Galaxy, in .build/
 	@$(NOX) --session build
+
+release: $(READY) ## prepares and checks a release, and says what to push: make release VERSION=1.2.3
+	@$(NOX) --session prepare -- "$(VERSION)"
+	@$(MAKE) --no-print-directory test
+	@$(NOX) --parallel 1 --session release
 
 format: $(READY) ## put the Python code into its standard form
 	@$(NOX) --session format

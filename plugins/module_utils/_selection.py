@@ -142,15 +142,17 @@ def _pattern(option: str, entry: str, use_regex: bool) -> re.Pattern[str]:
     if not entry.strip():
         every = ".*" if use_regex else "*"
         raise refusal(f"{option}: an entry is empty or blank; remove it, or write '{every}' for every name.")
-    if not use_regex:
-        if entry in (".", ".."):
-            raise refusal(f"{option}: {entry!r} matches only a name that cannot be addressed; remove it.")
-        entry = fnmatch.translate(entry)
+    if not use_regex and entry in (".", ".."):
+        raise refusal(f"{option}: {entry!r} matches only a name that cannot be addressed; remove it.")
     try:
-        return re.compile(entry)
+        return re.compile(entry if use_regex else fnmatch.translate(entry))
     except (re.error, RecursionError, OverflowError) as error:
-        problem = f"{entry!r} is not a regular expression ({error})"
-        raise refusal(f"{option}: {problem}; mend it, or set use_regex: false.") from error
+        if use_regex:
+            problem = f"{entry!r} is not a regular expression ({error}); mend it, or set use_regex: false."
+        else:
+            # What Python 3.9 makes of a range that runs backwards. Newer ones match nothing with it.
+            problem = f"{entry!r} is not a pattern ({error}); a range runs from the lower character to the higher."
+        raise refusal(f"{option}: {problem}") from error
 
 
 def _any_match(patterns: t.Iterable[re.Pattern[str]], name: str) -> bool:

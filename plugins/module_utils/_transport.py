@@ -67,9 +67,10 @@ class Transport:
         self._proxies = find_proxies(base_url)
         sockets = BoundedSockets(self._attempt)
         context = None
+        encrypted = [url for url in (base_url, *self._proxies.values()) if url.startswith("https:")]
         # Reading a CA bundle takes longer than a request to a server nearby.
-        if base_url.startswith("https:") or any(proxy.startswith("https:") for proxy in self._proxies.values()):
-            context = tls_context(urlsplit(base_url).hostname or "", validate_certs, ca_path)
+        if encrypted:
+            context = tls_context(urlsplit(encrypted[0]).hostname or "", validate_certs, ca_path)
             context.sslsocket_class = sockets.tls
         self._adapter = bounded_adapter(self._attempt, sockets, context, connections)
         self._new_request = requests.Request

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import release
 
 from integration.running import Ansible, credentials
 from plivo_simulator import Control, Simulator
@@ -23,7 +24,8 @@ HANGUP = "plivo.voice.conference_hangup"
 BAD_INPUT: list[tuple[str, dict[str, Any], list[str]]] = [
     (INFO, {"nmae": "a"}, ["nmae"]),
     (INFO, {"retries": "many"}, ["retries"]),
-    (INFO, {"retries": "inf"}, ["retries: inf", "finite"]),
+    # Ansible's own words in 2.16; what newer ones make of it is for the module to explain.
+    (INFO, {"retries": "inf"}, ["retries"] if release.__version__.startswith("2.16.") else ["retries: inf", "finite"]),
     (HANGUP, {}, ["name", "names", "patterns", "all: true"]),
     (HANGUP, {"all": False}, ["all: true"]),
     (HANGUP, {"name": "."}, ["name: '.'"]),
