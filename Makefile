@@ -6,7 +6,7 @@ PYTHON ?= python3
 NOX = .venv/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test mutants demo demo-awx faults bench build format lock clean
+.PHONY: help setup check test mutants demo demo-awx demo-async faults bench build format lock clean
 
 # The name of the Python is in the mark's name, so that another PYTHON gets its own environment.
 READY := .venv/made-with-$(subst /,_,$(PYTHON))
@@ -34,6 +34,9 @@ demo: $(READY) ## the main job in front of you, against a simulated API
 
 demo-awx: $(READY) ## the nightly maintenance as AWX runs it, in two slices, against a simulated API
 	@$(NOX) --parallel 1 --session demo-awx
+
+demo-async: $(READY) ## asynchronous mode: a hangup, Plivo's callback and a rulebook that acts, against a simulated API
+	@$(NOX) --parallel 1 --session demo-async
 
 faults: $(READY) ## the same faults for this collection and its alternatives, as a table and in docs/reliability.md
 	@$(NOX) --parallel 1 --session faults

@@ -192,6 +192,12 @@ def demo_awx(session: nox.Session) -> None:
     session.run("python", "tests/tools/demo_awx.py", *session.posargs, env=AS_A_USER)
 
 
+@nox.session(name="demo-async", requires=["build"])
+def demo_async(session: nox.Session) -> None:
+    """Show asynchronous mode with a rulebook, against the simulated API."""
+    session.run("python", "tests/tools/demo_async.py", *session.posargs, env=AS_A_USER)
+
+
 @nox.session(requires=["build"])
 def faults(session: nox.Session) -> None:
     """Put this collection and its alternatives through the same faults."""
