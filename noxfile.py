@@ -81,10 +81,11 @@ def copy_project(target: Path) -> None:
 
 def make_importable() -> None:
     """Lets `import ansible_collections.plivo.voice.plugins` lead to this checkout, for pytest and mypy."""
-    link = BUILD / "import/ansible_collections/plivo/voice/plugins"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        link.symlink_to(os.path.relpath(ROOT / "plugins", link.parent))
+    for name in ("plugins", "extensions"):
+        link = BUILD / "import/ansible_collections/plivo/voice" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            link.symlink_to(os.path.relpath(ROOT / name, link.parent))
 
 
 def pytest(session: nox.Session, *args: str, env: dict[str, str] | None = None) -> None:
