@@ -8,6 +8,7 @@ ansible-rulebook ends with status 0 whatever became of its actions. So these tes
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import ssl
@@ -279,7 +280,31 @@ def test_every_answer_becomes_an_event(ansible: Ansible, tmp_path: Path) -> None
     assert events[queued[0][0]]["payload"]["conferences"] == listing["conferences"]
 
 
-# --- the documentation's recipe ----------------------------------------------------------------------------------
+# --- the documentation ------------------------------------------------------------------------------------------
+
+
+def test_page_shows_the_arguments_of_the_source() -> None:
+    """ansible-doc knows no event sources, so the page says it all."""
+    source = ROOT / "extensions/eda/plugins/event_source/async_response.py"
+    texts = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(source.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper()
+        if isinstance(node.value, ast.Constant)
+    }
+    options = yaml.safe_load(texts["DOCUMENTATION"])["options"]
+    expected = {}
+    for name, option in options.items():
+        of = f" of {option['elements']}" if "elements" in option else ""
+        default = f", `{option['default']}`" if "default" in option else ""
+        expected[name] = f"{option['type']}{of}{default}"
+    page = (ROOT / "docs/async.md").read_text(encoding="utf-8")
+    table = page.partition("| argument |")[2].partition("\n\n")[0]
+    shown = {}
+    for line in table.splitlines()[2:]:
+        names, kind = line.split(" | ")[:2]
+        shown.update(dict.fromkeys(re.findall("`(.+?)`", names), kind))
+    assert shown == expected
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -386,6 +411,19 @@ def test_recipe_of_the_documentation(ansible: Ansible, tmp_path: Path) -> None:
         assert variables["plivo_summary_url"] not in text
     left = [file for place in (folder, ansible.folder, keep) for file in place.rglob("*") if file.is_file()]
     assert [file for file in left if leaks(file.read_text(encoding="utf-8", errors="replace"))] == []
+
+
+def test_rulebook_takes_several_tokens(ansible: Ansible, tmp_path: Path) -> None:
+    env = need_java(ansible)
+    port = free_port()
+    variables = {"plivo_callback_port": port, "plivo_auth_tokens": ["of sales", "0123456789"]}
+    with Rulebook(
+        tmp_path / "rulebook", "plivo.voice.hangup_answers", variables=variables, secrets={}, env=env
+    ) as rulebook:
+        rulebook.wait_until_listening(port)
+        answer = {"api_id": "1", "message": "conference hung up"}
+        url = f"http://127.0.0.1:{port}/plivo"
+        assert [deliver(url, answer, token) for token in ("of sales", "0123456789", "another")] == [200, 200, 403]
 
 
 def test_rulebook_asks_for_the_token(ansible: Ansible, tmp_path: Path) -> None:
