@@ -23,6 +23,7 @@ from urllib.parse import quote, urlencode
 import pytest
 import trustme
 import yaml
+from ansible_rulebook.util import substitute_variables
 
 from integration.rulebooks import Chat, Proxy, Rulebook, environment, free_port, missing_java, wait_until
 from integration.running import Ansible, credentials
@@ -421,17 +422,21 @@ def test_recipe_of_the_documentation(ansible: Ansible, tmp_path: Path) -> None:
     assert [file for file in left if leaks(file.read_text(encoding="utf-8", errors="replace"))] == []
 
 
-def test_rulebook_takes_several_tokens(ansible: Ansible, tmp_path: Path) -> None:
-    env = need_java(ansible)
-    port = free_port()
-    variables = {"plivo_callback_port": port, "plivo_auth_tokens": ["of sales", "0123456789"]}
-    with Rulebook(
-        tmp_path / "rulebook", "plivo.voice.hangup_answers", variables=variables, secrets={}, env=env
-    ) as rulebook:
-        rulebook.wait_until_listening(port)
-        answer = {"api_id": "1", "message": "conference hung up"}
-        url = f"http://127.0.0.1:{port}/plivo"
-        assert [deliver(url, answer, token) for token in ("of sales", "0123456789", "another")] == [200, 200, 403]
+@pytest.mark.parametrize(
+    ("variables", "tokens"),
+    [
+        # Texts that look like numbers are still texts.
+        ({"PLIVO_AUTH_TOKEN": "0123"}, ["0123"]),
+        ({"PLIVO_AUTH_TOKEN": "123"}, ["123"]),
+        ({"PLIVO_AUTH_TOKEN": "123", "plivo_auth_token": "['a']"}, ["['a']"]),
+        ({"plivo_auth_tokens": ["123", "None"]}, ["123", "None"]),
+    ],
+)
+def test_tokens_reach_the_source_as_they_are(variables: dict[str, Any], tokens: list[str]) -> None:
+    file = ROOT / "extensions/eda/rulebooks/hangup_answers.yml"
+    (ruleset,) = yaml.safe_load(file.read_text(encoding="utf-8"))
+    arguments = ruleset["sources"][0]["plivo.voice.async_response"]
+    assert substitute_variables(arguments["auth_token"], variables) == tokens
 
 
 def test_rulebook_asks_for_the_token(ansible: Ansible, tmp_path: Path) -> None:
