@@ -44,6 +44,9 @@ demo: $(READY) ## the main job in front of you, against a simulated API
 demo-awx: $(READY) ## the nightly maintenance as AWX runs it, in two slices, against a simulated API
 	@$(NOX) --parallel 1 --session demo-awx
 
+demo-async: $(READY) ## asynchronous mode: a hangup, Plivo's callback and a rulebook that acts, against a simulated API
+	@$(NOX) --parallel 1 --session demo-async
+
 faults: $(READY) ## the same faults for this collection and its alternatives, as a table and in docs/reliability.md
 	@$(NOX) --parallel 1 --session faults
 

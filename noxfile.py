@@ -112,10 +112,11 @@ def copy_project(target: Path) -> None:
 
 def make_importable() -> None:
     """Lets `import ansible_collections.plivo.voice.plugins` lead to this checkout, for pytest and mypy."""
-    link = BUILD / "import/ansible_collections/plivo/voice/plugins"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        link.symlink_to(os.path.relpath(ROOT / "plugins", link.parent))
+    for name in ("plugins", "extensions"):
+        link = BUILD / "import/ansible_collections/plivo/voice" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            link.symlink_to(os.path.relpath(ROOT / name, link.parent))
 
 
 def pytest(
@@ -266,6 +267,12 @@ def demo(session: nox.Session) -> None:
 def demo_awx(session: nox.Session) -> None:
     """Show the nightly maintenance as AWX runs it, against the simulated API."""
     session.run("python", "tests/tools/demo_awx.py", *session.posargs, env=AS_A_USER)
+
+
+@nox.session(name="demo-async", requires=["build"])
+def demo_async(session: nox.Session) -> None:
+    """Show asynchronous mode with a rulebook, against the simulated API."""
+    session.run("python", "tests/tools/demo_async.py", *session.posargs, env=AS_A_USER)
 
 
 @nox.session(requires=["build"])
