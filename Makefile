@@ -6,7 +6,7 @@ PYTHON ?= python3
 NOX = .venv/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test matrix mutants demo demo-awx faults bench build release format lock clean
+.PHONY: help setup check test matrix docs mutants demo demo-awx demo-async faults bench build release format lock clean
 
 # The name of the Python is in the mark's name, so that another PYTHON gets its own environment.
 READY := .venv/made-with-$(subst /,_,$(PYTHON))
@@ -26,6 +26,9 @@ test: $(READY) ## everything: gates, unit and integration tests, the built colle
 	@rm -rf .build/junit
 	@$(NOX); status=$$?; .venv/bin/python tests/tools/closing_line.py .build/junit && exit $$status
 
+docs: $(READY) ## the documentation site, in .build/docs/html
+	@$(NOX) --session docs
+
 mutants: $(READY) ## changes the code in thousands of ways and sees whether the unit tests notice (half an hour)
 	@$(NOX) --parallel 1 --session mutants
 
@@ -40,6 +43,9 @@ demo: $(READY) ## the main job in front of you, against a simulated API
 
 demo-awx: $(READY) ## the nightly maintenance as AWX runs it, in two slices, against a simulated API
 	@$(NOX) --parallel 1 --session demo-awx
+
+demo-async: $(READY) ## asynchronous mode: a hangup, Plivo's callback and a rulebook that acts, against a simulated API
+	@$(NOX) --parallel 1 --session demo-async
 
 faults: $(READY) ## the same faults for this collection and its alternatives, as a table and in docs/reliability.md
 	@$(NOX) --parallel 1 --session faults

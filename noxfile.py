@@ -55,6 +55,9 @@ TARGET_TESTS = [f"tests/integration/test_{name}.py" for name in ("conference_han
 # The collection awx.awx, which the playbook awx_setup asks for. PyPI has it as part of this package.
 AWX = BUILD / "awx"
 AWX_COMES_WITH = "ansible==13.8.0"
+# The documentation's sources, put together, and the site made from them.
+PAGES = BUILD / "docs/ansible_collections/plivo/voice"
+SITE = BUILD / "docs/html"
 
 # The developer's settings of Ansible and account at Plivo have no say in what a session does; nor has the repository
 # that git names to its hooks, should one of them start a session.
@@ -75,6 +78,7 @@ nox.options.sessions = [
     "lint",
     "extra-checks",
     "license-check",
+    "docs",
     "units",
     "integration",
 ]
@@ -108,10 +112,11 @@ def copy_project(target: Path) -> None:
 
 def make_importable() -> None:
     """Lets `import ansible_collections.plivo.voice.plugins` lead to this checkout, for pytest and mypy."""
-    link = BUILD / "import/ansible_collections/plivo/voice/plugins"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        link.symlink_to(os.path.relpath(ROOT / "plugins", link.parent))
+    for name in ("plugins", "extensions"):
+        link = BUILD / "import/ansible_collections/plivo/voice" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            link.symlink_to(os.path.relpath(ROOT / name, link.parent))
 
 
 def pytest(
@@ -184,6 +189,37 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Check the documentation, and build its site."""
+    copy_project(PAGES)
+    shutil.rmtree(SITE, ignore_errors=True)
+    shutil.copytree(PAGES / "docs/site", PAGES / "docs", dirs_exist_ok=True)
+    # antsibull-docs knows no event sources. To it they are modules, and docs/site/extension.py puts that right.
+    event_sources = list((PAGES / "extensions/eda/plugins/event_source").glob("*.py"))
+    for path in event_sources:
+        text = path.read_text(encoding="utf-8").replace("---\n", f"---\nmodule: {path.stem}\n", 1)
+        (PAGES / "plugins/modules" / path.name).write_text(text, encoding="utf-8")
+    modules = PAGES / "docs/modules"
+    modules.mkdir(mode=0o755)
+    # antsibull-docs keeps a log in HOME, and never ends it.
+    env = {"ANSIBLE_COLLECTIONS_PATH": str(PAGES.parents[2]), "HOME": session.create_tmp()}
+    session.run(
+        "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "--validate-collection-refs=self",
+        "--disallow-unknown-collection-refs", str(PAGES),
+        env=env,
+    )  # fmt: skip
+    session.run(
+        "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error",
+        f"--dest-dir={modules}", "plivo.voice",
+        env=env,
+    )  # fmt: skip
+    for path in event_sources:
+        (modules / f"{path.stem}_module.rst").rename(modules / f"{path.stem}_event_source.rst")
+    session.run("sphinx-build", "--quiet", "--fail-on-warning", str(PAGES / "docs"), str(SITE))
+    session.run("python", "tests/tools/site_links.py", str(SITE))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the tarball and install it."""
     copy_project(SOURCE)
@@ -231,6 +267,12 @@ def demo(session: nox.Session) -> None:
 def demo_awx(session: nox.Session) -> None:
     """Show the nightly maintenance as AWX runs it, against the simulated API."""
     session.run("python", "tests/tools/demo_awx.py", *session.posargs, env=AS_A_USER)
+
+
+@nox.session(name="demo-async", requires=["build"])
+def demo_async(session: nox.Session) -> None:
+    """Show asynchronous mode with a rulebook, against the simulated API."""
+    session.run("python", "tests/tools/demo_async.py", *session.posargs, env=AS_A_USER)
 
 
 @nox.session(requires=["build"])

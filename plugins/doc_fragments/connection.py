@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Used by both modules."""
+    """Used by every module."""
 
     DOCUMENTATION = r"""
 options:
@@ -97,12 +97,6 @@ options:
       - Needs O(callback_url).
     type: str
     choices: [POST, GET]
-  members:
-    description:
-      - Whether conferences with details are returned with their RV(conferences[].members).
-      - V(false) keeps callers' numbers and names out of results and logs, and makes large results much smaller.
-    type: bool
-    default: true
 requirements:
   - Python 3.9 or newer on the host where the module runs
   - requests >= 2.25.1 on the host where the module runs
@@ -114,10 +108,6 @@ notes:
     them in C(module_defaults) with the group C(group/plivo.voice.conference).
   - Proxies come from the environment variables E(HTTPS_PROXY) and E(NO_PROXY). C(~/.netrc) never replaces the
     credentials. Redirects are never followed, and count as errors.
-  - YAML turns an unquoted C(007), C(yes) or C(1e3) into another value before a module sees it. Put names of
-    conferences into quotes.
-  - Ansible splits a text given to a list option at its commas. Write O(names), O(patterns) and O(excludes) as YAML
-    lists, and use O(name) for one conference, which is never split.
   - "Retries are told once, at the end of the task, as a warning such as C(12 retries: 9 × 429, 3 × timeout)."
   - A task that is killed, by its C(timeout) keyword or by a cancelled job, can give no account of what it has done.
   - In a failure RV(error) says what kind it was, so that playbooks can branch on it, and everything that was done or

@@ -1,13 +1,13 @@
 # Copyright: (c) 2026, the plivo.voice contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that choose conferences; the modules' side is in module_utils/_selection.py."""
+"""Options that choose conferences, and what is told of them; the modules' side is in module_utils/_selection.py."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Used by both modules."""
+    """Used by modules about several conferences."""
 
     DOCUMENTATION = r"""
 options:
@@ -62,4 +62,15 @@ options:
     description:
       - Only conferences with at most so many members, from V(0) to V(1000000000).
     type: int
+  members:
+    description:
+      - Whether conferences with details are returned with their RV(conferences[].members).
+      - V(false) keeps callers' numbers and names out of results and logs, and makes large results much smaller.
+    type: bool
+    default: true
+notes:
+  - YAML turns an unquoted C(007), C(yes) or C(1e3) into another value before a module sees it. Put names of
+    conferences into quotes.
+  - Ansible splits a text given to a list option at its commas. Write O(names), O(patterns) and O(excludes) as YAML
+    lists, and use O(name) for one conference, which is never split.
 """

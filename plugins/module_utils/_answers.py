@@ -164,17 +164,25 @@ def error_detail(body: bytes) -> tuple[str, str | None]:
         return _quoted("" if plain.lstrip()[:1] == "<" else plain), None
     if not isinstance(data, dict):
         return _quoted(data if isinstance(data, str) else ""), None
+    api_id = data.get("api_id")
+    return _quoted(error_text(data)), api_id if isinstance(api_id, str) else None
+
+
+def error_text(data: t.Mapping[str, t.Any]) -> str:
+    """What an error's object says, in any of the forms that were seen; empty when it says nothing."""
     error = data.get("error")
     if isinstance(error, dict):
         error = error.get("error") or error.get("message")
     text = error or data.get("message")
-    api_id = data.get("api_id")
-    return _quoted(text if isinstance(text, str) else ""), api_id if isinstance(api_id, str) else None
+    return text if isinstance(text, str) else ""
 
 
 def _quoted(text: str) -> str:
+    line = one_line(text)
+    return f": {line}" if line else ""
+
+
+def one_line(text: str) -> str:
     """A stranger's text for a message: on one line, of bounded length, without control characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _MAX_DETAIL]).split())
-    if len(line) > _MAX_DETAIL:
-        line = line[:_MAX_DETAIL] + "…"
-    return f": {line}" if line else ""
+    return line if len(line) <= _MAX_DETAIL else line[:_MAX_DETAIL] + "…"

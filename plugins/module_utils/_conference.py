@@ -121,9 +121,9 @@ class Conferences:
             )
         return f"{self._collection}{quote(name, safe='')}/"
 
-    def _checked(self, reply: Reply, path: str, parse: t.Callable[[Reply], T]) -> T:
+    def _checked(self, reply: Reply, path: str, parse: t.Callable[[t.Mapping[str, t.Any]], T]) -> T:
         try:
-            return parse(reply)
+            return parse(reply.data)
         except ValueError as error:
             raise self._unpromised(reply, path, str(error)) from error
 
@@ -153,23 +153,22 @@ def address_problem(name: str) -> str | None:
     return None
 
 
-def parse_listing(reply: Reply) -> Listing:
+def parse_listing(data: t.Mapping[str, t.Any]) -> Listing:
     """The list's answer.
 
     :raises ValueError: it is not what the API document promises.
     """
-    names = reply.data.get("conferences")
+    names = data.get("conferences")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("'conferences' is not a list of names")
-    return Listing(tuple(dict.fromkeys(names)), reply.api_id)
+    return Listing(tuple(dict.fromkeys(names)), data.get("api_id"))
 
 
-def parse_details(reply: Reply) -> Conference:
+def parse_details(data: t.Mapping[str, t.Any]) -> Conference:
     """The details' answer, with numbers as integers and caller names decoded.
 
     :raises ValueError: it is not what the API document promises.
     """
-    data = reply.data
     name = data.get("conference_name")
     if not isinstance(name, str):
         raise ValueError("'conference_name' is not a text")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the plivo.voice contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Between Ansible and the rest: the options of both modules, the client made from them, the task's end."""
+"""Between Ansible and the rest: the options that modules share, the client made from them, the task's end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ._pacing import SlidingWindow
 from ._selection import looks_like_list
 from ._transport import Transport
 
-#: The doc fragment plivo.voice.connection describes these.
+#: Every module has these. The doc fragment plivo.voice.connection describes them.
 CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
     "auth_id": {"type": "str", "required": True, "fallback": (env_fallback, ["PLIVO_AUTH_ID"])},
     "auth_token": {
@@ -48,10 +48,9 @@ CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
     "rate_limit": {"type": "int", "default": 200},
     "callback_url": {"type": "str"},
     "callback_method": {"type": "str", "choices": ["POST", "GET"]},
-    "members": {"type": "bool", "default": True},
 }
 
-#: The doc fragment plivo.voice.selection describes these.
+#: For modules about several conferences. The doc fragment plivo.voice.selection describes them.
 SELECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str"},
     "names": {"type": "list", "elements": "str"},
@@ -62,6 +61,7 @@ SELECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
     "max_run_time": {"type": "str"},
     "min_members": {"type": "int"},
     "max_members": {"type": "int"},
+    "members": {"type": "bool", "default": True},
 }
 
 
@@ -112,11 +112,11 @@ def run_module(
 ) -> None:
     """Be the module: take the options, run, and end the task in the one place where results are made.
 
-    :param options: the module's own options.
+    :param options: the module's options, but for those that every module has.
     :param run: gets the options, a client, whether it is check mode, and the result to fill in.
     :param result: empty.
     """
-    spec = {**CONNECTION_OPTIONS, **SELECTION_OPTIONS, **options}
+    spec = {**CONNECTION_OPTIONS, **options}
     nothing_done = result.as_values(diff=False)
     try:
         module = PlivoModule(spec, nothing_done)

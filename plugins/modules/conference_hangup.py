@@ -402,7 +402,7 @@ from ..module_utils._crew import Crew
 from ..module_utils._errors import GUARD, PlivoError, refusal
 from ..module_utils._hangup import Wait, confirmation, settle, wait_until_gone
 from ..module_utils._lookup import look_up
-from ..module_utils._module import run_module
+from ..module_utils._module import SELECTION_OPTIONS, run_module
 from ..module_utils._options import check_callback, check_number
 from ..module_utils._pacing import safe_workers
 from ..module_utils._selection import Selection, parse_selection
@@ -680,6 +680,7 @@ def wait(
 
 def main() -> None:
     options = {
+        **SELECTION_OPTIONS,
         "all": {"type": "bool", "default": False},
         "max_hangups": {"type": "int"},
         "details": {"type": "bool", "default": False},

@@ -337,7 +337,7 @@ from ..module_utils._conference import Conference, Conferences
 from ..module_utils._crew import Crew
 from ..module_utils._errors import PlivoError, refusal
 from ..module_utils._lookup import Found, look_up
-from ..module_utils._module import run_module
+from ..module_utils._module import SELECTION_OPTIONS, run_module
 from ..module_utils._options import check_callback
 from ..module_utils._pacing import safe_workers
 from ..module_utils._selection import Selection, parse_selection
@@ -431,7 +431,7 @@ def check_details(params: t.Mapping[str, t.Any], selection: Selection, asynchron
 
 
 def main() -> None:
-    run_module({"details": {"type": "bool"}}, run, InfoResult())
+    run_module({**SELECTION_OPTIONS, "details": {"type": "bool"}}, run, InfoResult())
 
 
 if __name__ == "__main__":

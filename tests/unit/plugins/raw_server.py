@@ -163,3 +163,23 @@ def serve(
     server = RawServer(tls=tls)
     server._plays = (server.answering(*answers), *(() if again else (Peer.reset,)))
     return server
+
+
+def tunnel_to(port: int) -> t.Callable[[Peer], None]:
+    """What a proxy does after CONNECT: pass on what comes, in both directions."""
+
+    def pass_on(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                sink.sendall(piece)
+            sink.shutdown(socket.SHUT_WR)
+
+    def play(peer: Peer) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as target:
+            peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=pass_on, args=(target, peer.socket), daemon=True)
+            back.start()
+            pass_on(peer.socket, target)
+            back.join(5)
+
+    return play

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.plivo.voice.plugins.module_utils._client import Reply
 from ansible_collections.plivo.voice.plugins.module_utils._conference import (
     Conference,
     Conferences,
@@ -47,10 +46,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-
-
-def reply(data: dict[str, t.Any]) -> Reply:
-    return Reply(200, data, API_ID, 0.0, 0.0, 1)
 
 
 # --- names -------------------------------------------------------------------------------------------
@@ -159,7 +154,7 @@ def test_a_name_becomes_one_segment_that_means_it_and_nothing_else(name: str) ->
 
 
 def test_a_listing_keeps_the_order_and_drops_doubles() -> None:
-    listing = parse_listing(reply({"api_id": API_ID, "conferences": ["b", "a", "b", "", "."]}))
+    listing = parse_listing({"api_id": API_ID, "conferences": ["b", "a", "b", "", "."]})
     assert listing.names == ("b", "a", "", ".")
     assert listing.api_id == API_ID
 
@@ -167,13 +162,13 @@ def test_a_listing_keeps_the_order_and_drops_doubles() -> None:
 @pytest.mark.parametrize("value", [None, {}, "a", 1, True, ["a", 1], ["a", None], [["a"]], [{"name": "a"}]])
 def test_a_listing_of_another_type_is_refused(value: t.Any) -> None:
     with pytest.raises(ValueError, match=r"^'conferences' is not"):
-        parse_listing(reply({"conferences": value}))
+        parse_listing({"conferences": value})
     with pytest.raises(ValueError, match=r"^'conferences' is not"):
-        parse_listing(reply({}))
+        parse_listing({})
 
 
 def test_details_are_typed_and_decoded() -> None:
-    conference = parse_details(reply({**DETAILS, "new_field": {"x": [1]}}))
+    conference = parse_details({**DETAILS, "new_field": {"x": [1]}})
     assert (conference.name, conference.run_time, conference.member_count) == ("My Conf Room", 590, 1)
     assert conference.as_result() == {
         "conference_name": "My Conf Room",
@@ -195,7 +190,7 @@ def test_a_name_alone_is_a_result_too() -> None:
 @pytest.mark.parametrize("field", ["conference_run_time", "conference_member_count", "join_time"])
 def test_whole_numbers_as_text_or_number(field: str, value: t.Any, number: int) -> None:
     data = {**DETAILS, field: value} if field in DETAILS else {**DETAILS, "members": [{**MEMBER, field: value}]}
-    result = parse_details(reply(data)).as_result()
+    result = parse_details(data).as_result()
     found = result[field] if field in DETAILS else result["members"][0][field]
     assert found == number
     assert isinstance(found, int)
@@ -218,13 +213,13 @@ WRONG_IN_MEMBER = {
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in WRONG.items() for value in values])
 def test_a_wrong_type_in_details_is_refused_by_name(field: str, value: t.Any) -> None:
     with pytest.raises(ValueError, match=rf"^'{field}' is not a [a-z ]+$"):
-        parse_details(reply({**DETAILS, field: value}))
+        parse_details({**DETAILS, field: value})
 
 
 @pytest.mark.parametrize("field", WRONG)
 def test_a_missing_field_of_details_is_refused_by_name(field: str) -> None:
     with pytest.raises(ValueError, match=rf"^'{field}' is not a [a-z ]+$"):
-        parse_details(reply({key: value for key, value in DETAILS.items() if key != field}))
+        parse_details({key: value for key, value in DETAILS.items() if key != field})
 
 
 @pytest.mark.parametrize(
@@ -232,16 +227,16 @@ def test_a_missing_field_of_details_is_refused_by_name(field: str) -> None:
 )
 def test_a_wrong_type_in_a_member_is_refused_by_name(field: str, value: t.Any) -> None:
     with pytest.raises(ValueError, match=rf"^'{field}' is (not a [a-z ]+|neither true nor false)$"):
-        parse_details(reply({**DETAILS, "members": [MEMBER, {**MEMBER, field: value}]}))
+        parse_details({**DETAILS, "members": [MEMBER, {**MEMBER, field: value}]})
 
 
 def test_a_member_may_lack_what_it_likes() -> None:
-    assert parse_details(reply({**DETAILS, "members": [{}]})).fields["members"] == [{}]
+    assert parse_details({**DETAILS, "members": [{}]}).fields["members"] == [{}]
 
 
 @pytest.mark.parametrize(("value", "flag"), [(True, True), (False, False), ("true", True), ("false", False)])
 def test_flags_as_boolean_or_text(value: t.Any, flag: bool) -> None:
-    (member,) = parse_details(reply({**DETAILS, "members": [{"muted": value, "deaf": value}]})).fields["members"]
+    (member,) = parse_details({**DETAILS, "members": [{"muted": value, "deaf": value}]}).fields["members"]
     assert member == {"muted": flag, "deaf": flag}
     assert isinstance(member["muted"], bool)
 
@@ -260,20 +255,20 @@ def test_flags_as_boolean_or_text(value: t.Any, flag: bool) -> None:
     ],
 )
 def test_caller_names_are_decoded_where_they_are_encoded(sent: str, shown: str) -> None:
-    (member,) = parse_details(reply({**DETAILS, "members": [{"caller_name": sent}]})).fields["members"]
+    (member,) = parse_details({**DETAILS, "members": [{"caller_name": sent}]}).fields["members"]
     assert member["caller_name"] == shown
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_an_encoded_caller_name_comes_back(name: str) -> None:
-    (member,) = parse_details(reply({**DETAILS, "members": [{"caller_name": quote(name)}]})).fields["members"]
+    (member,) = parse_details({**DETAILS, "members": [{"caller_name": quote(name)}]}).fields["members"]
     assert member["caller_name"] == name
 
 
 @given(st.text())
 def test_any_caller_name_can_be_shown(name: str) -> None:
     name = json.loads(json.dumps(name)).encode("utf-8", "ignore").decode()
-    (member,) = parse_details(reply({**DETAILS, "members": [{"caller_name": name}]})).fields["members"]
+    (member,) = parse_details({**DETAILS, "members": [{"caller_name": name}]}).fields["members"]
     member["caller_name"].encode()
 
 
@@ -281,7 +276,7 @@ def test_any_caller_name_can_be_shown(name: str) -> None:
 def test_any_object_is_a_conference_or_a_complaint(data: dict[str, t.Any]) -> None:
     for parse in (parse_details, parse_listing):
         try:
-            parse(reply(data))
+            parse(data)
         except ValueError as error:
             assert str(error)  # noqa: PT017
 

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoError, refusal
 from ansible_collections.plivo.voice.plugins.module_utils._module import (
     CONNECTION_OPTIONS,
+    SELECTION_OPTIONS,
     failure,
     make_client,
     retry_warning,
@@ -93,6 +94,9 @@ def test_the_defaults_are_those_of_the_interface() -> None:
         "retries": 4,
         "max_connections": 16,
         "rate_limit": 200,
+    }
+    assert {option: spec["default"] for option, spec in SELECTION_OPTIONS.items() if "default" in spec} == {
+        "use_regex": False,
         "members": True,
     }
     assert CONNECTION_OPTIONS["auth_token"]["no_log"] is True

@@ -36,7 +36,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoEr
 from ansible_collections.plivo.voice.plugins.module_utils._pacing import SlidingWindow
 from ansible_collections.plivo.voice.plugins.module_utils._sockets import Attempt, BoundedSockets
 from ansible_collections.plivo.voice.plugins.module_utils._transport import Answer, Transport
-from unit.plugins.raw_server import Peer, RawServer, http, serve
+from unit.plugins.raw_server import Peer, RawServer, http, serve, tunnel_to
 from unit.plugins.support import AUTH_ID, TOKEN, failure_of, shown
 
 #: How much later than its deadline an attempt may end, on a busy machine.
@@ -1001,26 +1001,6 @@ def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         send(transport_to(server))
     assert proxy.heads == []
-
-
-def tunnel_to(port: int) -> t.Callable[[Peer], None]:
-    """What a proxy does after CONNECT: pass on what comes, in both directions."""
-
-    def pass_on(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while piece := source.recv(65536):
-                sink.sendall(piece)
-            sink.shutdown(socket.SHUT_WR)
-
-    def tunnel(peer: Peer) -> None:
-        with socket.create_connection(("127.0.0.1", port)) as target:
-            peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            back = threading.Thread(target=pass_on, args=(target, peer.socket), daemon=True)
-            back.start()
-            pass_on(peer.socket, target)
-            back.join(5)
-
-    return tunnel
 
 
 def test_an_encrypted_request_goes_through_the_proxys_tunnel(

@@ -15,11 +15,7 @@ import pytest
 
 from ansible_collections.plivo.voice.plugins.module_utils._client import Client
 from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoError
-from ansible_collections.plivo.voice.plugins.module_utils._module import (
-    CONNECTION_OPTIONS,
-    SELECTION_OPTIONS,
-    failure,
-)
+from ansible_collections.plivo.voice.plugins.module_utils._module import CONNECTION_OPTIONS, failure
 from ansible_collections.plivo.voice.plugins.module_utils._pacing import SlidingWindow
 from ansible_collections.plivo.voice.plugins.module_utils._transport import Transport
 from ansible_collections.plivo.voice.plugins.modules import conference_hangup, conference_info
@@ -31,18 +27,24 @@ Values = dict[str, t.Any]
 CALLBACK = "http://127.0.0.1:9/done?x=1#ct=2000&rt=40000"
 
 
-def defaults(module: types.ModuleType) -> Values:
-    """The options as Ansible hands them over when none is given."""
-    own: list[t.Mapping[str, t.Any]] = []
+class Handed(t.NamedTuple):
+    """What a module hands to the adapter: its options as they are when none is given, and the kind of its result."""
+
+    defaults: Values
+    result: type[t.Any]
+
+
+def handed_by(module: types.ModuleType) -> Handed:
+    calls: list[tuple[t.Any, ...]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "run_module", lambda options, *_more: own.append(options))
+        patch.setattr(module, "run_module", lambda *args: calls.append(args))
         module.main()
-    specs = {**CONNECTION_OPTIONS, **SELECTION_OPTIONS, **own[0]}
-    return {option: spec.get("default") for option, spec in specs.items()}
+    ((options, _run, result),) = calls
+    specs = {**CONNECTION_OPTIONS, **options}
+    return Handed({option: spec.get("default") for option, spec in specs.items()}, type(result))
 
 
-DEFAULTS = {module: defaults(module) for module in (conference_hangup, conference_info)}
-RESULTS = {conference_hangup: conference_hangup.HangupResult, conference_info: conference_info.InfoResult}
+MODULES = {module: handed_by(module) for module in (conference_hangup, conference_info)}
 
 
 class World:
@@ -100,8 +102,8 @@ class World:
 
     def _run(self, module: types.ModuleType, check: bool, timeout: float, given: Values) -> Values:
         own: Values = {"auth_id": AUTH_ID, "auth_token": AUTH_TOKEN, "api_url": self.sim.api_url, "rate_limit": 0}
-        params = {**DEFAULTS[module], **own, **given}
-        result = RESULTS[module]()
+        params = {**MODULES[module].defaults, **own, **given}
+        result = MODULES[module].result()
         self.control.clear_log()
         try:
             module.run(params, self._client(params, timeout, check), check, result)

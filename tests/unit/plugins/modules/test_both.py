@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ansible_collections.plivo.voice.plugins.module_utils._crew import Crew
+from ansible_collections.plivo.voice.plugins.module_utils._module import SELECTION_OPTIONS
 from ansible_collections.plivo.voice.plugins.modules import conference_hangup, conference_info
 
 World = t.Any  # see conftest.py
@@ -26,10 +27,11 @@ def test_the_options_are_those_of_the_documentation(module: types.ModuleType, mo
     module.main()
     ((options, run, result),) = calls
     facts = ("type", "default", "choices", "elements", "required")
-    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert options == {
+    documentation = yaml.safe_load(module.DOCUMENTATION)
+    chooses = "plivo.voice.selection" in documentation["extends_documentation_fragment"]
+    assert options == (SELECTION_OPTIONS if chooses else {}) | {
         option: {fact: described[fact] for fact in facts if fact in described}
-        for option, described in documented.items()
+        for option, described in documentation["options"].items()
     }
     assert run is module.run
     assert result.as_values(diff=False)["changed"] is False

@@ -12,7 +12,6 @@ import itertools
 import json
 import socket
 import ssl
-import threading
 import time
 import typing as t
 from pathlib import Path
@@ -28,7 +27,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._errors import REMEDIE
 from plivo_simulator import AUTH_ID, AUTH_TOKEN, Simulator
 from plivo_simulator.world import Account
 from plivo_simulator.world import Conference as Live
-from unit.plugins.raw_server import Peer, RawServer, http, serve
+from unit.plugins.raw_server import RawServer, http, serve, tunnel_to
 
 World = t.Any  # see conftest.py
 Values = dict[str, t.Any]
@@ -1110,26 +1109,6 @@ def test_a_way_that_does_not_lead_there(
             assert server.heads == []
 
 
-def tunnel(port: int) -> t.Callable[[Peer], None]:
-    """What a proxy does after CONNECT: pass on what comes, in both directions."""
-
-    def pass_on(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while piece := source.recv(65536):
-                sink.sendall(piece)
-            sink.shutdown(socket.SHUT_WR)
-
-    def play(peer: Peer) -> None:
-        with socket.create_connection(("127.0.0.1", port)) as target:
-            peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            back = threading.Thread(target=pass_on, args=(target, peer.socket), daemon=True)
-            back.start()
-            pass_on(peer.socket, target)
-            back.join(5)
-
-    return play
-
-
 @pytest.fixture(scope="module")
 def encrypted(pem: dict[str, str]) -> t.Iterator[Simulator]:
     with Simulator(certfile=pem["good"]) as sim:
@@ -1181,7 +1160,7 @@ def test_a_way_that_leads_there(
             monkeypatch.setenv("HTTP_PROXY", sim.api_url.rpartition("/")[0])
             params["api_url"] = f"http://localhost:{free_port()}/v1"
         if way == "tunnel":
-            proxy = stack.enter_context(serve(tunnel(int(sim.api_url.split(":")[2].split("/")[0])), again=True))
+            proxy = stack.enter_context(serve(tunnel_to(int(sim.api_url.split(":")[2].split("/")[0])), again=True))
             monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
             params.update(api_url=sim.api_url.replace("127.0.0.1", "localhost"), ca_path=pem["ca"])
         values = run(world, job, check=False, **params)
