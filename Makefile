@@ -64,7 +64,7 @@ release: $(READY) ## prepares and checks a release, and says what to push: make 
 format: $(READY) ## put the Python code into its standard form
 	@$(NOX) --session format
 
-lock: $(READY) ## renew the pinned versions in tests/requirements.txt
+lock: $(READY) ## renew the pinned versions in tests/requirements*.txt
 	@$(NOX) --session lock
 
 clean: ## remove all that was made here
