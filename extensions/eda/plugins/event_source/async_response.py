@@ -406,8 +406,8 @@ class Source:
         if not _signatures.any_fits(self._settings.tokens, signatures, text):
             raise RefusedError(
                 403,
-                "its signature does not fit; if it is Plivo's, check auth_token, and public_url if a proxy stands between"
-                f" ({request.method} {base})",
+                "its signature does not fit; if it is Plivo's, check auth_token, and public_url if a proxy stands"
+                f" between ({request.method} {base})",
             )
         return nonces[0]
 
