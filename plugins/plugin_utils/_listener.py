@@ -102,9 +102,7 @@ class Connection(asyncio.Protocol):
 
     async def _shake_hands(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: self, sock, ssl=tls, ssl_handshake_timeout=self._listener.limits.read_seconds if tls else None
-            )
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: self, sock, ssl=tls)
         except OSError as error:
             # ssl.SSLError is one, too.
             self._listener.tell(self.peer, f"no connection: {error}")
@@ -255,8 +253,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
     """
     sockets: list[socket.socket] = []
     absent: OSError | None = None
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    for family, address in dict.fromkeys((each[0], each[4]) for each in found):
+    # Each address comes once for every kind of socket, and again if the machine's table of hosts has it twice.
+    for family, address in dict.fromkeys((each[0], each[4]) for each in socket.getaddrinfo(host, port)):
         try:
             listening = socket.create_server(t.cast(t.Any, address), family=family, backlog=_BACKLOG)
         except OSError as error:

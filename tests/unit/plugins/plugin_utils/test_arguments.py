@@ -146,6 +146,15 @@ def test_a_token_that_cannot_be(value: t.Any) -> None:
         ),
         ({"require_signature": "maybe"}, "require_signature: 'maybe' is neither true nor false."),
         ({"require_signature": 0}, "require_signature: 0 is neither true nor false."),
+        (
+            {"path": "/a b"},
+            "path: '/a b' is not the path of a URL: it begins with a slash, has neither query nor fragment, and"
+            " whatever is not ASCII is percent-encoded.",
+        ),
+        (
+            {"public_url": "/cb", "auth_token": TOKEN},
+            "public_url: '/cb' is not an absolute http or https URL; give what callback_url says.",
+        ),
         ({"public_url": URL}, "public_url: it is for signatures and needs auth_token: give that as well, or neither."),
     ],
 )
@@ -195,6 +204,7 @@ def test_a_path(path: str) -> None:
         ("https://example.com", "https://example.com"),
         ("http://localhost:5000/cb?x#y", "http://localhost:5000/cb"),
         ("https://[::1]/", "https://[::1]/"),
+        ("https://example.com:1/", "https://example.com:1/"),
     ],
 )
 def test_public_urls(url: str, base: str) -> None:

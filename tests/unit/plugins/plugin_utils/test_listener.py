@@ -10,6 +10,7 @@ import contextlib
 import errno
 import socket
 import ssl
+import struct
 import typing as t
 
 import pytest
@@ -51,6 +52,7 @@ class Inner(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.events.append("lost")
+        self.lost_by = exc
 
     def pause_writing(self) -> None:
         self.events.append("pause")
@@ -152,6 +154,21 @@ def test_a_request_passes_through_and_its_sender_is_known() -> None:
             await until(lambda: not scene.listener.connections)
             assert inner.events[-1] == "lost"
             assert (scene.listener.held, scene.told) == (0, [])
+
+    asyncio.run(run())
+
+
+def test_a_connection_that_breaks() -> None:
+    async def run() -> None:
+        async with Scene(PLENTY) as scene:
+            _reader, writer, inner = await scene.call(b"x")
+            # Closed with this, a socket says that it broke.
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+            await until(lambda: not scene.listener.connections)
+            assert inner.events == ["made", "lost"]
+            assert isinstance(inner.lost_by, ConnectionResetError)
 
     asyncio.run(run())
 
@@ -402,7 +419,8 @@ def test_a_handshake_that_is_none(server_tls: ssl.SSLContext) -> None:
             reader, writer = await asyncio.open_connection(*scene.address)
             writer.write(b"GET / HTTP/1.1\r\n\r\n")
             await is_closed(reader)
-            (reason,) = scene.reasons
+            ((who, reason),) = scene.told
+            assert who == f"127.0.0.1:{writer.get_extra_info('sockname')[1]}"
             assert reason.startswith("no connection: [SSL")
             assert scene.listener.connections == {}
             writer.close()
@@ -567,6 +585,14 @@ def test_a_port_that_is_taken_leaves_no_socket_behind(monkeypatch: pytest.Monkey
         listen("localhost", port)
     assert [each.fileno() for each in made] == [-1]
     taken.close()
+
+
+def test_the_port_that_was_asked_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = free.getsockname()
+    (only,) = listen(*address)
+    assert only.getsockname() == address
+    only.close()
 
 
 def test_a_name_that_there_is_not() -> None:
