@@ -51,6 +51,7 @@ CONTROLLER_TESTS = [
         )
     ),
 ]
+TARGET_UNIT_TESTS = ["tests/unit/plugins/module_utils", "tests/unit/plugins/modules"]
 TARGET_TESTS = [f"tests/integration/test_{name}.py" for name in ("conference_hangup", "conference_info", "users")]
 # The collection awx.awx, which the playbook awx_setup asks for. PyPI has it as part of this package.
 AWX = BUILD / "awx"
@@ -331,7 +332,7 @@ def run_cell(session: nox.Session, cell: Cell) -> None:
         # urllib3 of that time leaves it to Python to close what it has kept.
         old = ["-W", "ignore::ResourceWarning"] if cell.version == LOWEST else []
         env = {"PYTHONPATH": str(sent.parent)}
-        pytest(session, "tests/unit/plugins", *old, python=python, report=f"{report}.unit", env=env)
+        pytest(session, *TARGET_UNIT_TESTS, *old, python=python, report=f"{report}.unit", env=env)
         env = {**AS_A_USER, "MODULES_PYTHON": python}
         pytest(session, *TARGET_TESTS, report=f"{report}.integration", env=env)
 
