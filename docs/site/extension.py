@@ -26,7 +26,7 @@ from sphinx.util.docutils import SphinxDirective
 _VARIABLE = re.compile(r"( {2,4})(\w+)(?: {2,}(.+))?")
 #: What is code in its text: options, parts of this collection, and names with an underscore.
 _CODE = re.compile(
-    r"(?<![\w'\"-])(https?://[\w./-]*\w|--?[a-z][\w-]*|plivo\.voice\.\w+|\w+[/_][\w.<>/-]*[\w>](?:=\w+)?)"
+    r"(?<![\w'\"-])(-e '[^']+'|https?://[\w./-]*\w|--?[a-z][\w-]*|plivo\.voice\.\w+|\w+[/_][\w.<>/-]*[\w>](?:=\w+)?)"
 )
 
 _RETURN_VALUES = "https://docs.ansible.com/ansible/latest/reference_appendices/common_return_values.html"

@@ -34,6 +34,7 @@ class Limits(t.NamedTuple):
     :ivar connections: how many at once.
     :ivar waiting: how many of them may wait with a whole request.
     :ivar request_bytes: for one request, headers included.
+    :ivar request_lines: ends of lines in it; each costs a parser some work, be it a header's, a chunk's or a request's.
     :ivar held_bytes: for all requests together; those that wait get no more than half of it.
     :ivar read_seconds: from the beginning of a connection to the end of its request.
     :ivar close_seconds: for taking the answer.
@@ -42,6 +43,7 @@ class Limits(t.NamedTuple):
     connections: int
     waiting: int
     request_bytes: int
+    request_lines: int
     held_bytes: int
     read_seconds: float
     close_seconds: float
@@ -59,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._inner = listener.make_protocol(self)
         self._stage = _READING
         self._held = 0
+        self._lines = 0
         self._is_whole = False
         self._is_lost = False
         self._transport: asyncio.Transport | None = None
@@ -148,6 +151,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_whole or self not in self._listener.connections:
             # Another request on the same connection, which is told that it closes; or what was under way when it ended.
+            return
+        self._lines += data.count(b"\n")
+        if self._lines > self._listener.limits.request_lines:
+            self.drop("its request has too many lines or pieces")
             return
         if self._stage == _READING:
             self._held += len(data)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import logging
@@ -13,6 +14,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tracemalloc
 import typing as t
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -299,8 +301,8 @@ def v2_only() -> dict[str, str]:
 
 NOT_SIGNED = "403: it is not signed"
 NO_FIT = (
-    f"403: its signature does not fit a POST to {URL}; if Plivo sent it, check auth_token, and public_url if a proxy"
-    " stands between"
+    "403: its signature does not fit; if it is Plivo's, check auth_token, and public_url if a proxy stands between"
+    f" (POST {URL})"
 )
 NO_NONCE = "403: it is signed without a proper X-Plivo-Signature-V3-Nonce"
 
@@ -529,7 +531,7 @@ def test_a_mistake_in_the_rulebooks_filters_ends_nothing(caplog: pytest.LogCaptu
 
 # --- slow, huge and many -----------------------------------------------------------------------------
 
-HASTY = source.default_limits(1024)._replace(read_seconds=0.3)
+HASTY = source.default_limits(1024)._replace(read_seconds=0.8)
 
 
 @pytest.mark.parametrize(
@@ -546,9 +548,7 @@ def test_a_slow_sender_is_dropped_and_holds_up_nobody(
     start: bytes, drop: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def run() -> None:
-        loop = asyncio.get_running_loop()
         async with Scene(limits=HASTY) as scene:
-            began = loop.time()
             reader, writer = await scene.open(start)
 
             async def drip() -> None:
@@ -558,16 +558,15 @@ def test_a_slow_sender_is_dropped_and_holds_up_nobody(
 
             dripping = asyncio.create_task(drip())
             assert (await scene.ask(form(FIELDS))).status == 200
-            assert loop.time() - began < 0.3
+            assert len(scene.connections) == 1
             assert (await reply_of(reader)).status == 0
-            assert loop.time() - began < 3
             dripping.cancel()
             writer.close()
             assert scene.queue.qsize() == 1
             await until(lambda: not scene.connections)
 
     asyncio.run(run())
-    assert caplog.messages[0].endswith(": dropped: it took longer than 0.3 s to send its request")
+    assert caplog.messages[0].endswith(": dropped: it took longer than 0.8 s to send its request")
 
 
 def test_a_chunk_that_is_none_does_not_hang() -> None:
@@ -658,6 +657,41 @@ def test_many_slow_senders_neither_fill_memory_nor_keep_others_out() -> None:
     asyncio.run(run())
 
 
+def test_a_body_in_tiny_pieces_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded", "Transfer-Encoding": "chunked"}
+    fields = urlencode({"message": "x" * 992}).encode()
+    (reply,), events = tell(
+        request(headers=kind, body=b"".join(b"1\r\n%c\r\n" % byte for byte in fields) + b"0\r\n\r\n")
+    )
+    assert (reply.status, len(events)) == (200, 1)
+    (reply,), events = tell(request(headers=kind, body=b"1\r\nx\r\n" * 100_000))
+    assert (reply.status, events) == (0, [])
+    assert caplog.messages[0].endswith(" dropped: its request has too many lines or pieces")
+
+
+def test_a_body_that_was_dropped_leaves_nothing_in_memory() -> None:
+    limits = source.default_limits(1 << 20)._replace(connections=2)
+
+    async def run() -> None:
+        tracemalloc.start()
+        async with Scene(limits=limits) as scene:
+            for _number in range(30):
+                head = form({"x": "y"}, {"Content-Length": str(1 << 20)})
+                _reader, writer = await scene.open(head + b"x" * 1_000_000)
+                await until(lambda: scene.source._listener.held > 900_000)
+                writer.transport.abort()
+                await until(lambda: not scene.connections)
+        assert tracemalloc.get_traced_memory()[1] < 15_000_000
+        tracemalloc.stop()
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(run())
+    finally:
+        gc.enable()
+
+
 def test_many_requests_in_one_go_are_one() -> None:
     (reply,), events = tell(form(FIELDS) * 1000)
     assert reply.status == 200
@@ -666,7 +700,7 @@ def test_many_requests_in_one_go_are_one() -> None:
 
 
 def test_an_upgrade_is_not_made() -> None:
-    (reply,), events = tell(query(FIELDS, {"Connection": "Upgrade", "Upgrade": "websocket"}) + b"x" * 5000)
+    (reply,), events = tell(query(FIELDS, {"Connection": "Upgrade", "Upgrade": "websocket"}))
     assert (reply.status, len(events)) == (200, 1)
 
 
@@ -718,7 +752,7 @@ PARTS = [
 def test_whatever_comes_the_source_goes_on(parts: list[bytes], with_token: bool) -> None:
     async def run() -> None:
         args = {"auth_token": TOKEN, "require_signature": False} if with_token else {}
-        async with Scene(args, limits=HASTY) as scene:
+        async with Scene(args) as scene:
             reader, writer = await scene.open(b"".join(parts))
             writer.write_eof()
             reply = await reply_of(reader)

@@ -59,8 +59,9 @@ options:
       - What C(callback_url) says, if a proxy stands between, which changes the scheme, the host or the path. The
         signature is about the URL that Plivo called.
       - Its query and its fragment have no effect. The query is taken from the request, the fragment is never signed.
-      - Without it, the URL is what the request says, with the field C(Host) and O(path). Headers such as
-        C(X-Forwarded-Host) are not trusted.
+      - Without it, the URL is what the request says, with the field C(Host) and O(path), so that what Plivo has signed
+        for the same path on another host of yours would be taken, too. Headers such as C(X-Forwarded-Host) are not
+        trusted.
     type: str
   require_signature:
     description:
@@ -372,9 +373,9 @@ class Source:
 
     async def _read(self, request: web.BaseRequest) -> bytes:
         most = self._settings.max_body
-        too_large = RefusedError(413, f"its body is larger than max_body ({most})")
+        too_large = f"its body is larger than max_body ({most})"
         if (request.content_length or 0) > most:
-            raise too_large
+            raise RefusedError(413, too_large)
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = bytearray()
@@ -382,8 +383,10 @@ class Source:
             async for part in request.content.iter_any():
                 body += part
                 if len(body) > most:
-                    raise too_large
+                    raise RefusedError(413, too_large)
         except (OSError, web.RequestPayloadError, HttpProcessingError) as error:
+            # aiohttp keeps the error, whose traceback would keep the body.
+            error.__traceback__ = None
             raise RefusedError(400, f"its body broke off ({error})") from None
         return bytes(body)
 
@@ -403,8 +406,8 @@ class Source:
         if not _signatures.any_fits(self._settings.tokens, signatures, text):
             raise RefusedError(
                 403,
-                f"its signature does not fit a {request.method} to {base:.300}; if Plivo sent it, check auth_token, and"
-                " public_url if a proxy stands between",
+                "its signature does not fit; if it is Plivo's, check auth_token, and public_url if a proxy stands"
+                f" between ({request.method} {base})",
             )
         return nonces[0]
 
@@ -465,6 +468,7 @@ def default_limits(max_body: int) -> _listener.Limits:
         connections=256,
         waiting=192,
         request_bytes=request_bytes,
+        request_lines=10_000,
         held_bytes=8 * request_bytes,
         read_seconds=10.0,
         close_seconds=5.0,

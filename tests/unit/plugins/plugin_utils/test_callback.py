@@ -121,7 +121,7 @@ def test_an_answer_without_a_body_is_an_empty_message(blank: str) -> None:
         ("<html>", "the answer is not JSON (HTML)"),
         ("NaN", "the answer is not JSON (NaN is not a JSON value)"),
         ("[" * 60 + "]" * 60, "the answer is not JSON (nested too deeply)"),
-        ("[" * 100_000, "the answer is not JSON (nested too deeply)"),
+        ("[" * 50_000, "the answer is not JSON (nested too deeply)"),
         ('{"message": "\\ud800"}', "the answer is not JSON (half a character)"),
         ("[]", "the answer is not an object"),
         ('"text"', "the answer is not an object"),
@@ -162,6 +162,50 @@ def test_a_response_of_another_type(value: t.Any) -> None:
 def test_an_api_id_of_another_type(value: t.Any) -> None:
     with pytest.raises(ValueError, match=r"^'api_id' is not a text$"):
         payload_of_json(json.dumps({"api_id": value, "response": {"message": "x"}}).encode())
+
+
+def inside(value: t.Any) -> list[dict[str, t.Any]]:
+    return [
+        {"message": "x", **(value if isinstance(value, dict) else {"y": value})},
+        {"error": "x", "y": [[{"z": value}]]},
+        {"conferences": [], "y": {"z": [value]}},
+        {**DETAILS, "members": [{"y": value}]},
+    ]
+
+
+@pytest.mark.parametrize("value", [{"": 1}, {"k" * 1001: 1}])
+def test_a_key_that_would_be_the_rulebooks_last(value: dict[str, t.Any]) -> None:
+    for answer in inside(value):
+        with pytest.raises(ValueError, match=r"^a field's name in it is empty or far too long$"):
+            payload_of_json(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize("crowd", [[[]] * 49_999, [1] * 99_999, [{}] * 49_999, {str(key): 1 for key in range(99_998)}])
+def test_a_crowd_of_values(crowd: t.Any) -> None:
+    few = crowd[1:] if isinstance(crowd, list) else {key: 1 for key in crowd if key != "0"}
+    assert payload_of_json(json.dumps({"message": "x", "y": few}).encode())["y"] == few
+    more = [*crowd, 1, 1] if isinstance(crowd, list) else {**crowd, "a": 1, "b": 1}
+    for body in (
+        json.dumps({"message": "x", "y": more}).encode(),
+        json.dumps({"response": json.dumps({"message": "x", "y": more})}).encode(),
+    ):
+        with pytest.raises(ValueError, match=r"^the answer has too many values$"):
+            payload_of_json(body)
+
+
+@pytest.mark.parametrize("value", [10**18, -(10**18), 10**4000])
+def test_a_number_that_would_be_lost(value: int) -> None:
+    for answer in inside(value):
+        with pytest.raises(ValueError, match=r"^a number in it is far too large$"):
+            payload_of_json(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize(
+    "value", [{"k" * 1000: 1}, {".": 1, "a/b": 2, "\0": 3}, 10**18 - 1, -(10**18) + 1, True, 1e308]
+)
+def test_what_is_unusual_but_does_no_harm(value: t.Any) -> None:
+    for answer in inside(value):
+        assert payload_of_json(json.dumps(answer).encode())
 
 
 def test_no_fields_are_no_answer() -> None:

@@ -18,7 +18,15 @@ import trustme
 from ansible_collections.plivo.voice.plugins.plugin_utils import _listener
 from ansible_collections.plivo.voice.plugins.plugin_utils._listener import Connection, Limits, Listener, listen
 
-PLENTY = Limits(connections=5, waiting=3, request_bytes=1000, held_bytes=2000, read_seconds=5, close_seconds=5)
+PLENTY = Limits(
+    connections=5,
+    waiting=3,
+    request_bytes=1000,
+    request_lines=10,
+    held_bytes=2000,
+    read_seconds=5,
+    close_seconds=5,
+)
 
 
 class Inner(asyncio.Protocol):
@@ -190,6 +198,24 @@ def test_a_request_that_is_too_large() -> None:
             assert len(inner.got) == 1000
             assert scene.told == [(inner.connection.peer, "dropped: its request is too large")]
             assert (scene.listener.held, list(scene.listener.connections)) == (0, [])
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+def test_a_request_in_too_many_pieces(is_early: bool) -> None:
+    async def run() -> None:
+        async with Scene(PLENTY) as scene:
+            reader, writer, inner = await scene.call(b"x\r\n" * 6)
+            if is_early:
+                inner.connection.leave()
+            writer.write(b"\n" * 4)
+            await until(lambda: len(inner.got) == 22)
+            writer.write(b"y\n")
+            assert await is_closed(reader)
+            assert len(inner.got) == 22
+            assert scene.reasons == ["dropped: its request has too many lines or pieces"]
+            assert (scene.listener.held, scene.listener.connections) == (0, {})
 
     asyncio.run(run())
 
