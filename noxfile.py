@@ -75,6 +75,7 @@ nox.options.parallel = "auto"
 nox.options.sessions = [
     "sanity",
     "ansible-lint",
+    "importer",
     "types",
     "lint",
     "extra-checks",
@@ -370,7 +371,7 @@ def prepare(session: nox.Session) -> None:
     session.run("python", "tests/tools/release.py", "prepare", *session.posargs)
 
 
-@nox.session(requires=["importer"])
+@nox.session(requires=["build"])
 def release(session: nox.Session) -> None:
     """Install the tarball as somebody does who has nothing else, and say what to push."""
     (tarball,) = BUILD.glob("plivo-voice-*.tar.gz")
