@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 PLACES = {
     "galaxy.yml": ["\nversion: {version}\n"],
     "plugins/module_utils/_version.py": ['\nVERSION = "{version}"\n'],
+    "decision-environment.yml": ["plivo-voice-{version}.tar.gz", "plivo-voice-de:{version}\n"],
     "execution-environment.yml": ["plivo-voice-{version}.tar.gz", "plivo-voice-ee:{version}\n"],
     "decision-environment.yml": ["plivo-voice-{version}.tar.gz", "plivo-voice-de:{version}\n"],
     "docs/awx.md": ["plivo-voice-ee:{version}\n"],

@@ -24,7 +24,7 @@ class Kind(Enum):
 
     CONTROLLER = "the modules' unit tests, and the integration tests of modules and playbooks"
     SANITY = "ansible-test sanity"
-    TARGET = "all unit tests of the collection, and the integration tests with the modules under this Python"
+    TARGET = "all unit tests of the modules, and their integration tests, with the modules under this Python"
 
 
 @dataclass(frozen=True)
