@@ -139,7 +139,7 @@ def _tokens(value: t.Any) -> tuple[str, ...]:
         if not isinstance(token, str):
             raise refusal(
                 "auth_token: it is not a text; a template makes a number of one that looks like a number: give a list,"
-                ' such as ["{{ token | string }}"].'
+                ' such as "{{ [token | string] }}".'
             )
         if not token.strip():
             raise refusal("auth_token: it is empty; give a token, or leave it out.")

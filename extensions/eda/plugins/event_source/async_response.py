@@ -51,7 +51,7 @@ options:
       - The Auth Token of the account, which its callbacks are signed with. A list for several accounts, or for an
         account and its subaccounts.
       - Take it from a vault or from the environment. In a template give a list, such as
-        V(["{{ plivo_auth_token | string }}"]), since a rulebook makes a number of a text that looks like one.
+        V("{{ [plivo_auth_token | string] }}"), since a rulebook makes a number of a text that looks like one.
     type: list
     elements: str
   public_url:
@@ -93,7 +93,8 @@ notes:
     does not send it again then. It does so with a fragment of C(callback_url) such as C(#rc=5&rp=ct,rt,5xx).
   - A request that is refused gets a status 4xx, and a line in the log with the reason. More than 20 of these lines in a
     minute are left out.
-  - Names of conferences and callers come from strangers. Do not put them into templates.
+  - Names of conferences and callers come from strangers. What a rulebook hands over to a playbook or a module is a template
+    to Ansible, so a name may run code there; C(docs/async.md) of the collection shows how to hand it over safely.
 seealso:
   - module: plivo.voice.conference_hangup
   - module: plivo.voice.conference_info
@@ -111,7 +112,7 @@ EXAMPLES = r"""
 - plivo.voice.async_response:
     port: 5000
     public_url: https://example.com/plivo
-    auth_token: ["{{ PLIVO_AUTH_TOKEN | string }}"] # ansible-rulebook --env-vars PLIVO_AUTH_TOKEN
+    auth_token: "{{ [PLIVO_AUTH_TOKEN | string] }}" # ansible-rulebook --env-vars PLIVO_AUTH_TOKEN
 
 # Without a proxy, for an account and its subaccount
 - plivo.voice.async_response:
@@ -119,9 +120,7 @@ EXAMPLES = r"""
     port: 8443
     certfile: /etc/plivo/fullchain.pem
     keyfile: /etc/plivo/privkey.pem
-    auth_token:
-      - "{{ plivo_auth_token | string }}"
-      - "{{ plivo_subaccount_auth_token | string }}"
+    auth_token: "{{ [plivo_auth_token | string, plivo_subaccount_auth_token | string] }}"
 
 # A rulebook
 - name: Answers of Plivo
@@ -129,7 +128,7 @@ EXAMPLES = r"""
   sources:
     - plivo.voice.async_response:
         public_url: https://example.com/plivo
-        auth_token: ["{{ PLIVO_AUTH_TOKEN | string }}"]
+        auth_token: "{{ [PLIVO_AUTH_TOKEN | string] }}"
   rules:
     - name: A hangup has failed
       condition: event.payload.error is defined

@@ -104,7 +104,7 @@ def test_tokens(value: t.Any, tokens: tuple[str, ...]) -> None:
         (
             5,
             "auth_token: it is not a text; a template makes a number of one that looks like a number: give a list,"
-            ' such as ["{{ token | string }}"].',
+            ' such as "{{ [token | string] }}".',
         ),
     ],
 )
