@@ -24,7 +24,6 @@ PLACES = {
     "plugins/module_utils/_version.py": ['\nVERSION = "{version}"\n'],
     "decision-environment.yml": ["plivo-voice-{version}.tar.gz", "plivo-voice-de:{version}\n"],
     "execution-environment.yml": ["plivo-voice-{version}.tar.gz", "plivo-voice-ee:{version}\n"],
-    "decision-environment.yml": ["plivo-voice-{version}.tar.gz", "plivo-voice-de:{version}\n"],
     "docs/awx.md": ["plivo-voice-ee:{version}\n"],
     "README.md": ['version: ">={major}.0.0,<{next_major}.0.0"\n'],
     "examples/awx-project/collections/requirements.yml": ['version: ">={major}.0.0,<{next_major}.0.0"\n'],

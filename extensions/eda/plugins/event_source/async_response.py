@@ -93,8 +93,8 @@ notes:
     does not send it again then. It does so with a fragment of C(callback_url) such as C(#rc=5&rp=ct,rt,5xx).
   - A request that is refused gets a status 4xx, and a line in the log with the reason. More than 20 of these lines in a
     minute are left out.
-  - Names of conferences and callers come from strangers. What a rulebook hands over to a playbook or a module is a template
-    to Ansible, so a name may run code there; C(docs/async.md) of the collection shows how to hand it over safely.
+  - Names of conferences and callers come from strangers. What a rulebook hands over to a playbook or a module is a
+    template to Ansible, so a name may run code there; C(docs/async.md) of the collection shows how to hand it over.
 seealso:
   - module: plivo.voice.conference_hangup
   - module: plivo.voice.conference_info
