@@ -25,7 +25,7 @@ class LimitedLog:
         self._lines = lines
         self._seconds = seconds
         self._clock = clock
-        self._until = clock()
+        self._until = clock() + seconds
         self._written = 0
         self._left_out = 0
 

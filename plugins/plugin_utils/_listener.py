@@ -241,9 +241,15 @@ class Listener:
 
     def make_room(self) -> None:
         """Drop those that have kept us waiting longest, while there is too much of something."""
-        while len(self.connections) > self.limits.connections or self.held > self.limits.held_bytes:
-            slowest = next(each for each in self.connections if each.waiting_bytes is None)
-            slowest.drop("too many others want in, and this one has kept us waiting longest")
+        if not self._is_crowded():
+            return
+        for each in [each for each in self.connections if each.waiting_bytes is None]:
+            each.drop("too many others want in, and this one has kept us waiting longest")
+            if not self._is_crowded():
+                return
+
+    def _is_crowded(self) -> bool:
+        return len(self.connections) > self.limits.connections or self.held > self.limits.held_bytes
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

@@ -32,6 +32,16 @@ def test_so_many_in_a_time(clock: Clock, caplog: pytest.LogCaptureFixture) -> No
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
+def test_the_first_time_begins_at_the_beginning(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    log = LimitedLog(logging.getLogger("test"), 1, 60, clock)
+    clock.now += 59.9
+    log.write("x", "n 0")
+    log.write("x", "n 1")
+    clock.now += 0.1
+    log.write("x", "n 2")
+    assert caplog.messages == ["x: n 0", "1 more warnings were left out", "x: n 2"]
+
+
 def test_a_line_stays_one_line_of_bounded_length(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     LimitedLog(logging.getLogger("test"), 2, 60, clock).write("x", "a\r\nWARNING: b\x1b[31m\u2028c" + "d" * 10_000)
     (message,) = caplog.messages
