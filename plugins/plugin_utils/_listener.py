@@ -20,8 +20,6 @@ import typing as t
 #: Where a connection is on its way. Only the second is never the one to make room: its request is here as a whole.
 _READING, _WAITING, _LEAVING = range(3)
 
-#: How many may wait to be accepted.
-_BACKLOG = 128
 #: localhost is often listed with an IPv6 address on machines that have none.
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 #: How long to leave accept() alone when the system has no file descriptor left.
@@ -262,7 +260,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
     # Each address comes once for every kind of socket, and again if the machine's table of hosts has it twice.
     for family, address in dict.fromkeys((each[0], each[4]) for each in socket.getaddrinfo(host, port)):
         try:
-            listening = socket.create_server(t.cast(t.Any, address), family=family, backlog=_BACKLOG)
+            listening = socket.create_server(t.cast(t.Any, address), family=family)
         except OSError as error:
             if error.errno in _ABSENT:
                 absent = error
