@@ -19,7 +19,7 @@ help: ## list these targets
 
 setup: $(READY) ## make the environment for development (the other targets do it when it is missing)
 
-check: $(READY) ## the loop for developers: lint, types and unit tests, in seconds
+check: $(READY) ## the loop for developers: lint, types and unit tests (a minute or two)
 	@$(NOX) --tags check
 
 test: $(READY) ## everything: gates, unit and integration tests, the built collection, ansible-test sanity

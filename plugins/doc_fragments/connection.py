@@ -21,7 +21,8 @@ options:
   auth_token:
     description:
       - Auth token that belongs to O(auth_id).
-      - It never appears in output, logs, diffs or failures.
+      - The module never puts it into output, logs, diffs or failures. Ansible shows what is written in clear on the
+        command line or in a task that fails; so take it from the environment or from a vault.
       - If the option is not set, the environment variable E(PLIVO_AUTH_TOKEN) of the host where the module runs is
         used.
       - Prefer a vault variable or the environment of the controller to a task's C(environment) keyword, which

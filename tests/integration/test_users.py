@@ -111,6 +111,10 @@ def test_a_list_that_became_a_text_is_warned_about(ansible: Ansible, simulator: 
     run = ansible.module(HANGUP, {"name": "['a', 'b']"}, env=credentials(simulator))
     assert run.result["absent"] == ["['a', 'b']"]
     assert "looks like a list" in run.output
+    run = ansible.module(INFO, "names='Sales, EMEA'", env=credentials(simulator))
+    assert run.result["absent"] == ["Sales", " EMEA"]
+    assert "' EMEA' is not live and begins or ends with a blank" in " ".join(run.output.split())
+    assert "'Sales' is not" not in run.output
 
 
 def test_missing_requests_is_told_as_ansible_does(ansible: Ansible, simulator: Simulator) -> None:
