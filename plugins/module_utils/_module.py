@@ -220,6 +220,6 @@ def _warn(module: AnsibleModule, client: Client | None, result: Result) -> None:
             module.warn(f"{name!r} is not live and looks like a list; give a list to names, and write it in YAML.")
         elif name != name.strip():
             module.warn(
-                f"{name!r} is not live and begins or ends with a blank; if a text was split at its comma, write names as"
+                f"{name!r} is not live and begins or ends with a blank; if a text was split at a comma, write names as"
                 " a YAML list."
             )
