@@ -17,8 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from plivo_simulator import AUTH_ID, AUTH_TOKEN, Simulator  # noqa: E402
-
-WIDTH = 100
+from tools.showing import title  # noqa: E402
 
 
 def people(*names: str) -> list[dict[str, object]]:
@@ -42,11 +41,6 @@ SCENARIO = {
         }
     }
 }
-
-
-def title(text: str) -> None:
-    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}")
-    print("─" * WIDTH, flush=True)
 
 
 def run(command: str, environment: dict[str, str]) -> None:

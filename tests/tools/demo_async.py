@@ -27,8 +27,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from integration.rulebooks import Chat, Rulebook, free_port, missing_java, wait_until  # noqa: E402
 from plivo_simulator import AUTH_ID, AUTH_TOKEN, Simulator  # noqa: E402
-
-WIDTH = 100
+from tools.showing import WIDTH, title  # noqa: E402
 
 SCENARIO = {
     "accounts": {
@@ -43,11 +42,6 @@ SCENARIO = {
         }
     }
 }
-
-
-def title(text: str) -> None:
-    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}")
-    print("─" * WIDTH, flush=True)
 
 
 def say(text: str) -> None:

@@ -18,8 +18,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from integration.jobs import Job, JobTemplate, merged, vaulted  # noqa: E402
 from plivo_simulator import Simulator  # noqa: E402
+from tools.showing import title  # noqa: E402
 
-WIDTH = 100
 VAULT_PASSWORD = "of the vault credential"
 
 #: What is live on each account.
@@ -54,11 +54,6 @@ EXTRA_VARS = {
 
 def auth_id(account: str) -> str:
     return f"MA{account.upper().replace('-', '')}"
-
-
-def title(text: str) -> None:
-    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}")
-    print("─" * WIDTH, flush=True)
 
 
 def show_job(job: Job) -> None:

@@ -97,14 +97,6 @@ async def reply_of(reader: asyncio.StreamReader) -> Reply:
     return Reply(int(first.split()[1]), headers, body)
 
 
-async def until(reached: t.Callable[[], bool]) -> None:
-    for _attempt in range(1000):
-        if reached():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it never came to that")
-
-
 def free_port(host: str | None = None) -> int:
     family = socket.AF_INET6 if host and ":" in host else socket.AF_INET
     with socket.create_server((host or "127.0.0.1", 0), family=family) as free:

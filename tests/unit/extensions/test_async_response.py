@@ -45,8 +45,8 @@ from unit.extensions.support import (
     request,
     signature,
     source,
-    until,
 )
+from unit.plugins.support import until
 
 SIGNED = {"auth_token": TOKEN, "public_url": URL}
 HUNG_UP = {"api_id": API_ID, "message": "conference hung up"}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import json
@@ -159,3 +160,12 @@ def refusal_of(call: t.Callable[[], object], option: str) -> PlivoError:
     assert error.msg.endswith(".")
     assert (error.attempts, error.retryable, error.doubtful) == (0, False, False)
     return error
+
+
+async def until(reached: t.Callable[[], bool]) -> None:
+    """Let the event loop go on until something is so, within 5 seconds."""
+    for _attempt in range(1000):
+        if reached():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it never came to that")

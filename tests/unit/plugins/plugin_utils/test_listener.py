@@ -18,6 +18,7 @@ import trustme
 
 from ansible_collections.plivo.voice.plugins.plugin_utils import _listener
 from ansible_collections.plivo.voice.plugins.plugin_utils._listener import Connection, Limits, Listener, listen
+from unit.plugins.support import until
 
 PLENTY = Limits(
     connections=5,
@@ -109,14 +110,6 @@ class Scene:
     @property
     def reasons(self) -> list[str]:
         return [what for _who, what in self.told]
-
-
-async def until(reached: t.Callable[[], bool]) -> None:
-    for _attempt in range(1000):
-        if reached():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it never came to that")
 
 
 async def settle() -> None:
