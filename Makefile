@@ -6,7 +6,7 @@ PYTHON ?= python3
 NOX = .venv/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test matrix docs mutants demo demo-awx demo-async faults bench build release format lock clean
+.PHONY: help setup check test test-long matrix docs mutants demo demo-awx demo-async faults bench build release format lock clean
 
 # The name of the Python is in the mark's name, so that another PYTHON gets its own environment.
 READY := .venv/made-with-$(subst /,_,$(PYTHON))
@@ -14,22 +14,25 @@ READY := .venv/made-with-$(subst /,_,$(PYTHON))
 $(READY): tests/requirements.txt tests/tools/setup.sh
 	@tests/tools/setup.sh $(PYTHON) $(READY)
 
-help: ## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1 : /p' $(MAKEFILE_LIST)
+help: ## these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make the environment for development (the other targets do it when it is missing)
+setup: $(READY) ## the environment for development (the other targets make it when it is missing)
 
 check: $(READY) ## the loop for developers: lint, types and unit tests (a minute or two)
 	@$(NOX) --tags check
 
-test: $(READY) ## everything: gates, unit and integration tests, the built collection, ansible-test sanity
+test: $(READY) ## the gates, and unit and integration tests with the built collection
 	@rm -rf .build/junit
 	@$(NOX); status=$$?; .venv/bin/python tests/tools/closing_line.py .build/junit && exit $$status
+
+test-long: $(READY) ## the tests that "make test" leaves out, as each takes a minute or more (three minutes)
+	@$(NOX) --session long
 
 docs: $(READY) ## the documentation site, in .build/docs/html
 	@$(NOX) --session docs
 
-mutants: $(READY) ## changes the code in thousands of ways and sees whether the unit tests notice (half an hour)
+mutants: $(READY) ## whether the unit tests notice when the code is changed, in thousands of ways (half an hour)
 	@$(NOX) --parallel 1 --session mutants
 
 # All cells of the support matrix, or those of CELLS="core-2.16-sanity python-3.9-requests-newest".
@@ -56,16 +59,16 @@ bench: $(READY) ## what it costs, beside its alternatives, in docs/benchmark.md 
 build: $(READY) ## the tarball for Galaxy, in .build/
 	@$(NOX) --session build
 
-release: $(READY) ## prepares and checks a release, and says what to push: make release VERSION=1.2.3
+release: $(READY) ## a release, prepared and checked, and what to push: make release VERSION=1.2.3
 	@$(NOX) --session prepare -- "$(VERSION)"
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test test-long
 	@$(NOX) --parallel 1 --session release
 
-format: $(READY) ## put the Python code into its standard form
+format: $(READY) ## the Python code in its standard form
 	@$(NOX) --session format
 
-lock: $(READY) ## renew the pinned versions in tests/requirements*.txt
+lock: $(READY) ## the newest versions of all tools, in tests/requirements*.txt
 	@$(NOX) --session lock
 
-clean: ## remove all that was made here
+clean: ## removes all that was made here
 	rm -rf .venv .build

@@ -256,7 +256,14 @@ def awx_collection(session: nox.Session) -> None:
 @nox.session(requires=["build", "awx-collection"], allow_parallel=False)
 def integration(session: nox.Session) -> None:
     """Run the integration tests with the installed tarball."""
-    pytest(session, "tests/integration", env=AS_A_USER)
+    # Each file's tests in one process: some share a run of Ansible.
+    pytest(session, "tests/integration", "--dist=loadfile", "--no-loadscope-reorder", env=AS_A_USER)
+
+
+@nox.session(requires=["build"], allow_parallel=False)
+def long(session: nox.Session) -> None:
+    """Run the integration tests that take a minute or more each."""
+    pytest(session, "tests/integration", "-m", "long", env=AS_A_USER)
 
 
 @nox.session(requires=["build"])

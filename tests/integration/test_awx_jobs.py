@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from integration.jobs import JobTemplate, merged, vaulted
 from integration.running import credentials
 from plivo_simulator import AUTH_TOKEN, Control, Simulator
@@ -18,10 +20,14 @@ VAULT_PASSWORD = "of the vault credential"
 STRANGE = "{{ 1+1 }} {% raw %}"
 
 
-def test_fifty_accounts_in_slices(tmp_path: Path, collections: Path, simulator: Simulator, control: Control) -> None:
+@pytest.mark.parametrize(("number", "slices"), [(9, 3), pytest.param(50, 5, marks=pytest.mark.long)])
+def test_many_accounts_in_slices(
+    number: int, slices: int, tmp_path: Path, collections: Path, simulator: Simulator, control: Control
+) -> None:
     """One has a wrong token, one is refused for a variable, one meets its rate limit; the others don't notice."""
-    accounts = [f"acct{number:02}" for number in range(1, 51)]
-    wrong, refused, limited = "acct07", "acct31", "acct44"
+    accounts = [f"acct{each:02}" for each in range(number)]
+    # One in each of the first slices.
+    refused, wrong, limited = accounts[slices], accounts[1], accounts[2]
     hosts = {
         account: {"plivo_auth_id": f"MA{account}", "plivo_auth_token": vaulted(f"token-of-{account}", VAULT_PASSWORD)}
         for account in accounts
@@ -53,7 +59,7 @@ def test_fifty_accounts_in_slices(tmp_path: Path, collections: Path, simulator: 
         injected={},
         vault_password=VAULT_PASSWORD,
     )
-    jobs = template.launch_sliced(5)
+    jobs = template.launch_sliced(slices)
 
     # What really happened
     assert {entry["account"] for entry in control.log()} == {
@@ -67,16 +73,13 @@ def test_fifty_accounts_in_slices(tmp_path: Path, collections: Path, simulator: 
     assert [(job.status, job.rc, job.failed_hosts) for job in jobs] == [
         ("failed", 2, [refused]),
         ("failed", 2, [wrong]),
-        ("successful", 0, []),
-        ("successful", 0, []),
-        ("successful", 0, []),
+        *[("successful", 0, [])] * (slices - 2),
     ]
+    size = number // slices
     assert [job.last_result["msg"][0] for job in jobs] == [
-        f"10 accounts: 9 done, 1 failed: {refused} (invalid_request)",
-        f"10 accounts: 9 done, 1 failed: {wrong} (authentication)",
-        "10 accounts: 10 done",
-        "10 accounts: 10 done",
-        "10 accounts: 10 done",
+        f"{size} accounts: {size - 1} done, 1 failed: {refused} (invalid_request)",
+        f"{size} accounts: {size - 1} done, 1 failed: {wrong} (authentication)",
+        *[f"{size} accounts: {size} done"] * (slices - 2),
     ]
     for job in jobs:
         assert job.last_result["msg"][0] in job.stdout
@@ -95,7 +98,7 @@ def test_fifty_accounts_in_slices(tmp_path: Path, collections: Path, simulator: 
             wrong: {("snapshot", "authentication")},
             refused: {("variables", "invalid_request")},
         }.get(account, set())
-    assert [job.files_with("token-of-") for job in jobs] == [[]] * 5
+    assert [job.files_with("token-of-") for job in jobs] == [[]] * slices
 
 
 def test_a_credential_of_the_job(tmp_path: Path, collections: Path, simulator: Simulator, control: Control) -> None:

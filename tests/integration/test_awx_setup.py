@@ -106,6 +106,7 @@ class Tagged(yaml.SafeLoader):
 Tagged.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
+@pytest.mark.long
 def test_make_again_and_remove(setup: Setup, controller: Controller) -> None:
     """Check mode before each, and each twice."""
     fresh = {collection: controller.names(collection) for collection in KINDS}

@@ -258,6 +258,7 @@ def test_the_plot_is_the_same_for_the_same_results() -> None:
     svg(results(QUICK))
 
 
+@pytest.mark.long
 def test_work_that_was_not_done_is_no_result(collections: Path) -> None:
     def nothing(_workload: Workload) -> list[Task]:
         return [{"name": "idle", "ansible.builtin.ping": {}}]
@@ -266,6 +267,7 @@ def test_work_that_was_not_done_is_no_result(collections: Path) -> None:
         run(here, Contender("idle", "", nothing), Workload(Job.HANG_UP_ALL, 3))
 
 
+@pytest.mark.long
 def test_a_small_run_of_everybody(collections: Path) -> None:
     cells = (Cell(Workload(Job.HANG_UP_PATTERN, 3), 1, 1, 1),)
     plan = Plan(LIST, pairs=1, playbooks=1, sdk_runs=1, cells=cells, large=3)
