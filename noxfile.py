@@ -219,6 +219,7 @@ def docs(session: nox.Session) -> None:
         (modules / f"{path.stem}_module.rst").rename(modules / f"{path.stem}_event_source.rst")
     session.run("sphinx-build", "--quiet", "--fail-on-warning", str(PAGES / "docs"), str(SITE))
     session.run("python", "tests/tools/site_links.py", str(SITE))
+    session.log(f"The site: {(SITE / 'index.html').relative_to(ROOT)}")
 
 
 @nox.session

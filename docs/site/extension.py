@@ -122,7 +122,7 @@ class Heads(SphinxDirective):
 
 def repository_url(path: Path, env: BuildEnvironment) -> str:
     """Where the repository shows a file or folder of the project."""
-    name = path.relative_to(Path(env.srcdir).parent).as_posix()
+    name = Path(os.path.relpath(path, Path(env.srcdir).parent)).as_posix()
     return f"{env.config.repository}/{'tree' if path.is_dir() else 'blob'}/main/{name}"
 
 
@@ -165,9 +165,9 @@ def _link_to_page(path: Path) -> addnodes.pending_xref | None:
     return addnodes.pending_xref(refdomain="doc", reftype="myst", refexplicit=True, reftarget=page, reftargetid=anchor)
 
 
-def read_from_top(app: Sphinx, path: Path, page: str, text: list[str]) -> None:
-    """Let links of the README, which lies above the page that shows a part of it, start there."""
-    text[0] = re.sub(r"\]\((?!https?:|#)", "](../", text[0])
+def read_from_readme(app: Sphinx, path: Path, page: str, text: list[str]) -> None:
+    """Let the README's links to files, which begin at the repository so that they work on Galaxy, begin at the page."""
+    text[0] = text[0].replace(f"]({app.config.repository}/blob/main/", "](../")
 
 
 def mend_module_page(app: Sphinx, page: str, text: list[str]) -> None:
@@ -189,7 +189,7 @@ def mend_module_page(app: Sphinx, page: str, text: list[str]) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("repository", "", "env")
     app.add_directive("heads", Heads)
-    app.connect("include-read", read_from_top)
+    app.connect("include-read", read_from_readme)
     app.connect("source-read", mend_module_page)
     # Before Sphinx gathers what is to be downloaded, at 500.
     app.connect("doctree-read", lead_links, priority=400)
