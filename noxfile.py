@@ -270,19 +270,19 @@ def long(session: nox.Session) -> None:
 @nox.session(requires=["build"])
 def demo(session: nox.Session) -> None:
     """Show the main job against the simulated API."""
-    session.run("python", "tests/tools/demo.py", *session.posargs, env=AS_A_USER)
+    session.run("python", "tests/tools/demo.py", env=AS_A_USER)
 
 
 @nox.session(name="demo-awx", requires=["build"])
 def demo_awx(session: nox.Session) -> None:
     """Show the nightly maintenance as AWX runs it, against the simulated API."""
-    session.run("python", "tests/tools/demo_awx.py", *session.posargs, env=AS_A_USER)
+    session.run("python", "tests/tools/demo_awx.py", env=AS_A_USER)
 
 
 @nox.session(name="demo-async", requires=["build"])
 def demo_async(session: nox.Session) -> None:
     """Show asynchronous mode with a rulebook, against the simulated API."""
-    session.run("python", "tests/tools/demo_async.py", *session.posargs, env=AS_A_USER)
+    session.run("python", "tests/tools/demo_async.py", env=AS_A_USER)
 
 
 @nox.session(requires=["build"])
@@ -323,8 +323,9 @@ def run_cell(session: nox.Session, cell: Cell) -> None:
     wanted = ["--requirement", "tests/requirements-cells.txt"]
     if cell.kind is not Kind.TARGET:
         wanted += [f"ansible-core=={cell.version}.*"]
-    elif cell.version == LOWEST:
-        wanted += ["--overrides", "tests/requirements-lowest.txt"]
+    else:
+        which = "lowest" if cell.version == LOWEST else "newest"
+        wanted += ["--overrides", f"tests/requirements-{which}.txt"]
     session.run("uv", "pip", "install", "--quiet", "--python", str(environment), *wanted)
     python = str(environment / "bin/python")
     report = f"matrix/{cell.name}"

@@ -69,8 +69,8 @@ options:
     default: 4
   max_connections:
     description:
-      - How many requests may be under way at once. With a low O(rate_limit) it is less than that, half of
-        O(rate_limit) at most.
+      - How many requests may be under way at once. Never more than O(rate_limit), and never more than half of it where
+        run time or members decide about a hangup.
       - From V(1) to V(256).
     type: int
     default: 16

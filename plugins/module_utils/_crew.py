@@ -24,12 +24,11 @@ T = t.TypeVar("T")
 
 #: After one of these nothing else can succeed: it is the account, the way to it, or this program.
 _HOPELESS = (AUTHENTICATION, TLS, REDIRECT, INTERNAL)
-#: So many of these one after another, each after all its retries, mean that the host is gone.
-#: No answer, or none that is more than a gateway's, or "too many requests" to every attempt: the retries of a thousand
-#: conferences would take hours.
+#: No answer, or "too many requests" to every attempt: the retries of a thousand conferences would take hours.
 _SILENT = (CONNECTION, TIMEOUT, RATE_LIMITED)
 #: With these, a gateway says the same of the host behind it.
 _SILENT_STATUSES = (502, 503, 504)
+#: So many of these one after another, each after all its retries, mean that the host is gone.
 _SILENT_LIMIT = 3
 
 

@@ -26,6 +26,7 @@ _LAG = 5.0
 #: Pauses between two looks while waiting (seconds): soon at first, since most are gone at once.
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 3.0
+#: What is left for the last look at least (seconds).
 _LAST_LOOK = 2.0
 
 

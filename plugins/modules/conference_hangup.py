@@ -88,7 +88,7 @@ notes:
     decides. One that the list lacked from the beginning is asked for by its name instead. What is gone after a hangup
     that may have worked counts as hung up. What ended by itself does not.
   - When some hangups fail the others are still made, and the task fails at the end. After a failure of the account or
-    of the way to it (status 401, TLS, a redirect, or three conferences running with connection failures, timeouts,
+    of the way to it (status 401, TLS, a redirect, or three conferences in a row with connection failures, timeouts,
     status 429 to every attempt, or a gateway's status 502, 503 or 504) nothing new is begun.
   - With O(rate_limit) at its default of 200, about 40 conferences are hung up in a second, or 20 when bounds need a
     second look. A module cannot show progress while it runs.
@@ -383,7 +383,7 @@ errors:
       type: str
       returned: always
       sample: >-
-        GET https://api.plivo.com/v1/Account/MAXXXXXXXXXXXXXXXXXX/Conference/: answered 429 after 5 attempts;
+        GET https://api.plivo.com/v1/Account/MAXXXXXXXXXXXXXXXXXX/Conference/: answered 429, after 5 attempts;
         lower rate_limit, or run it when less else uses the account.
     kind:
       description: As in RV(error.kind). The other fields of RV(error) follow, too.

@@ -319,7 +319,7 @@ errors:
       type: str
       returned: always
       sample: >-
-        GET https://api.plivo.com/v1/Account/MAXXXXXXXXXXXXXXXXXX/Conference/: answered 429 after 5 attempts;
+        GET https://api.plivo.com/v1/Account/MAXXXXXXXXXXXXXXXXXX/Conference/: answered 429, after 5 attempts;
         lower rate_limit, or run it when less else uses the account.
     kind:
       description: As in RV(error.kind). The other fields of RV(error) follow, too.

@@ -86,11 +86,8 @@ class Ansible:
             "ANSIBLE_COLLECTIONS_PATH": str(collections),
             "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback_plugins")),
             "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             # Another one in some cells of the support matrix.
             "ANSIBLE_PYTHON_INTERPRETER": os.environ.get("MODULES_PYTHON", sys.executable),
-            "ANSIBLE_RETRY_FILES_ENABLED": "false",
             "ANSIBLE_NOCOLOR": "true",
         }
 

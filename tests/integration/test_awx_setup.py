@@ -27,7 +27,7 @@ SETUP = "plivo.voice.awx_setup"
 #: The nightly maintenance of many accounts.
 MANY: dict[str, Any] = {
     "plivo_awx_project_url": "https://git.example.com/voice/awx-project.git",
-    "plivo_awx_image": "registry.example.com/plivo-voice-ee:1.0.0",
+    "plivo_awx_image": "registry.example.com/plivo-voice-ee:mine",
     "plivo_awx_vault_password": "canary-of-the-vault",
     "plivo_awx_slices": 5,
     "plivo_awx_patterns": ["sales-*", "Support, EMEA"],
@@ -341,11 +341,14 @@ def test_what_is_missing_is_told(
     assert controller.writes == []
 
 
-def test_execution_environment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("definition", ["decision-environment.yml", "execution-environment.yml"])
+def test_environment(definition: str, tmp_path: Path) -> None:
     """ansible-builder takes it, and it has the versions of the tests and of the collection."""
-    source = yaml.safe_load((ROOT / "execution-environment.yml").read_text("utf-8"))
+    source = yaml.safe_load((ROOT / definition).read_text("utf-8"))
     pinned = set((ROOT / "tests/requirements.txt").read_text("utf-8").replace(" ; ", "\n").splitlines())
-    assert {source["dependencies"][name]["package_pip"] for name in ("ansible_core", "ansible_runner")} < pinned
+    dependencies = source["dependencies"]
+    packages = {dependencies[name]["package_pip"] for name in ("ansible_core", "ansible_runner")}
+    assert packages | {*dependencies.get("python", [])} < pinned
     version = yaml.safe_load((ROOT / "galaxy.yml").read_text("utf-8"))["version"]
     tarball = f"plivo-voice-{version}.tar.gz"
     assert [each["src"] for each in source["additional_build_files"]] == [f".build/{tarball}"]
@@ -356,7 +359,7 @@ def test_execution_environment(tmp_path: Path) -> None:
         "create",
         "--output-filename=Containerfile",
         "--file",
-        str(ROOT / "execution-environment.yml"),
+        str(ROOT / definition),
     ]
     subprocess.run([*command, "--context", str(tmp_path)], cwd=ROOT, check=True, capture_output=True, timeout=60)
     assert (tmp_path / f"_build/collections/{tarball}").read_bytes() == (ROOT / f".build/{tarball}").read_bytes()

@@ -5,10 +5,7 @@ Started by `make demo`, with the collection installed from its tarball. Leaves n
 
 from __future__ import annotations
 
-import argparse
 import os
-import shlex
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from plivo_simulator import AUTH_ID, AUTH_TOKEN, Simulator  # noqa: E402
-from tools.showing import title  # noqa: E402
+from tools.showing import run, title  # noqa: E402
 
 
 def people(*names: str) -> list[dict[str, object]]:
@@ -27,6 +24,8 @@ def people(*names: str) -> list[dict[str, object]]:
         for number, name in enumerate(names)
     ]
 
+
+REPORT = ".build/demo/report.html"
 
 SCENARIO = {
     "accounts": {
@@ -43,21 +42,8 @@ SCENARIO = {
 }
 
 
-def run(command: str, environment: dict[str, str]) -> None:
-    """Show a command, run it, and end the demonstration if it fails."""
-    print(f"$ {command}", flush=True)
-    # Without a standard input, as in AWX: nothing here may ask.
-    status = subprocess.run(shlex.split(command), env=environment, stdin=subprocess.DEVNULL, check=False).returncode
-    if status:
-        sys.exit(f"The command ended with status {status}, which this demonstration does not expect.")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--report", default=".build/demo/report.html", help="where the report goes")
-    report = Path(parser.parse_args().report)
-    (ROOT / report).parent.mkdir(parents=True, exist_ok=True)
-    os.chdir(ROOT)
+    (ROOT / REPORT).parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
 
     with Simulator(SCENARIO) as simulator:
@@ -74,18 +60,18 @@ def main() -> None:
         print("collection where it was installed from its tarball. The lines with $ are what you would type.")
 
         title("1. Which conferences are live?")
-        run("ansible localhost -m plivo.voice.conference_info", environment)
+        run("ansible localhost -m plivo.voice.conference_info", ROOT, environment)
 
         title("2. Who is in them, and for how long? A report to look at")
-        run(f"ansible-playbook plivo.voice.conference_report -e plivo_report_path={report}", environment)
+        run(f"ansible-playbook plivo.voice.conference_report -e plivo_report_path={REPORT}", ROOT, environment)
 
         hangup = "ansible localhost -m plivo.voice.conference_hangup -a 'name=\"Sales, EMEA\"'"
         title("3. What would a hangup do? (check mode: nothing is hung up)")
-        run(f"{hangup} --check --diff", environment)
+        run(f"{hangup} --check --diff", ROOT, environment)
         title("4. Hang up")
-        run(hangup, environment)
+        run(hangup, ROOT, environment)
         title("5. The same again: nothing to do, nothing changed")
-        run(hangup, environment)
+        run(hangup, ROOT, environment)
 
         title("6. Maintenance: let conferences end by themselves for a while, then hang up the rest")
         print("Meanwhile a fifth conference has begun, Stand-up. It will end by itself in a few seconds.\n")
@@ -93,6 +79,7 @@ def main() -> None:
         run(
             "ansible-playbook plivo.voice.maintenance_hangup"
             " -e plivo_all=true -e plivo_max_hangups=10 -e plivo_drain_timeout=6",
+            ROOT,
             environment,
         )
         answers = simulator.control.stats()["answers"]
@@ -100,7 +87,7 @@ def main() -> None:
     title("Done")
     reads, hangups = (sum(answers.get(method, {}).values()) for method in ("GET", "DELETE"))
     print(f"In {time.monotonic() - started:.0f} s the API saw {reads} reads and {hangups} hangups. It is stopped now.")
-    print(f"The report, to open in a browser: {ROOT / report}")
+    print(f"The report, to open in a browser: {ROOT / REPORT}")
 
 
 if __name__ == "__main__":

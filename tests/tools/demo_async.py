@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
-import subprocess
 import sys
 import tempfile
 import textwrap
@@ -27,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from integration.rulebooks import Chat, Rulebook, free_port, missing_java, wait_until  # noqa: E402
 from plivo_simulator import AUTH_ID, AUTH_TOKEN, Simulator  # noqa: E402
-from tools.showing import WIDTH, title  # noqa: E402
+from tools.showing import WIDTH, run, title  # noqa: E402
 
 SCENARIO = {
     "accounts": {
@@ -58,14 +56,6 @@ def recipe() -> str:
     """The playbook of docs/async.md."""
     page = (ROOT / "docs/async.md").read_text(encoding="utf-8")
     return re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1]
-
-
-def run(command: str, folder: Path, environment: dict[str, str]) -> None:
-    """Show a command, run it, and end the demonstration if it fails."""
-    print(f"$ {command}", flush=True)
-    done = subprocess.run(shlex.split(command), cwd=folder, env=environment, stdin=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        sys.exit(f"The command ended with status {done.returncode}, which this demonstration does not expect.")
 
 
 def show_callback(callback: dict[str, Any]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
+
+from tools.installed import version_of
 
 
 def machine() -> dict[str, str]:
@@ -22,10 +23,8 @@ def versions(collections: str) -> dict[str, str]:
     """
     :param collections: where plivo.voice is installed.
     """
-    manifest = Path(collections, "ansible_collections/plivo/voice/MANIFEST.json")
-    ours = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"]
     return {
-        "plivo.voice": ours,
+        "plivo.voice": version_of(collections),
         **{name: version(name) for name in ("ansible-core", "plivo", "requests")},
         "Python": platform.python_version(),
     }

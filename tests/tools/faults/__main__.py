@@ -6,7 +6,6 @@ It fails if this collection does not survive a passing fault or claims anything 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -14,6 +13,8 @@ import time
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
+
+from tools.installed import version_of
 
 from .catalogue import FAULTS, NO_FAULT, Fault
 from .contenders import CONTENDERS, Contender
@@ -77,13 +78,9 @@ def main() -> int:
     arguments = parser.parse_args()
     started = time.monotonic()
 
-    manifest = Path(arguments.collections, "ansible_collections/plivo/voice/MANIFEST.json")
-    ours = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"]
     python = ".".join(platform.python_version_tuple()[:2])
-    versions = (
-        f"Versions: plivo.voice {ours}, ansible-core {version('ansible-core')}, plivo (SDK) {version('plivo')},"
-        f" Python {python}"
-    )
+    ours, ansible_core, sdk = version_of(arguments.collections), version("ansible-core"), version("plivo")
+    versions = f"Versions: plivo.voice {ours}, ansible-core {ansible_core}, plivo (SDK) {sdk}, Python {python}"
 
     cells = [
         (contender, job, fault)

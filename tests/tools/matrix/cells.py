@@ -12,6 +12,7 @@ from antsibull_nox.utils import Version
 CORES = ("2.16", "2.18", "2.19", "2.20", "2.21")
 #: The Pythons that modules run under. tests/config.yml and requirements.txt begin with the same ones.
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+#: As of the day: tests/requirements-newest.txt lifts the pin of tests/requirements-cells.txt.
 NEWEST = "newest"
 #: tests/requirements-lowest.txt pins it. A urllib3 of its time does not run under Python 3.12.
 LOWEST = "2.25.1"

@@ -75,6 +75,7 @@ def test_a_place_that_has_gone_is_told_before_anything_is_written(copy: Path) ->
 
 
 def test_the_version_stands_nowhere_else() -> None:
-    tarball = f"plivo-voice-{version_in(ROOT)}"
-    listed = subprocess.run(["git", "grep", "-l", "-F", tarball], cwd=ROOT, capture_output=True, text=True, check=True)
+    version = version_in(ROOT).replace(".", r"\.")
+    written = rf"plivo-voice(-|-ee:|-de:){version}"
+    listed = subprocess.run(["git", "grep", "-lE", written], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(listed.stdout.split()) <= {*PLACES}

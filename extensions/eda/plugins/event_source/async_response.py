@@ -70,8 +70,9 @@ options:
     type: bool
   max_body:
     description:
-      - How many bytes the body of a request may have. A query may have 64 KiB. All requests together may take about
-        eight times as much memory before they become events.
+      - How many bytes the body of a request may have. A query may have 64 KiB. All requests together may take eight
+        times as much memory and 4 MiB, before they become events.
+      - From V(1024) to V(67108864).
     type: int
     default: 1048576
 notes:
