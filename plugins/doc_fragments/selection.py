@@ -22,6 +22,8 @@ options:
     description:
       - Exactly the conferences with these names. One that is given twice counts once. An empty list chooses nothing.
       - The same names are refused as for O(name).
+      - Ansible splits a text given for a list at its commas. So a text with blanks beside its commas is refused, and so
+        is one that looks like a list that was printed. O(patterns) and O(excludes) are no different.
       - Excludes O(name) and O(patterns). Null counts as not given.
     type: list
     elements: str

@@ -54,10 +54,11 @@ _MAX_CONTAINERS = 250_000
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-def judge(method: str, answer: Answer, accepted: bool) -> dict[str, t.Any]:
+def judge(method: str, answer: Answer, accepted: bool, secrets: t.Sequence[str] = ()) -> dict[str, t.Any]:
     """The JSON object of an answer that the API promises.
 
     :param accepted: asynchronous mode was asked for, so the answer only says that the request was taken.
+    :param secrets: what must not be told of an error, should a server repeat what it was sent.
     :returns: the object; empty where a DELETE was answered without a body.
     :raises PlivoError: any other answer; its ``doubtful`` says whether a write may have been carried out.
     """
@@ -67,7 +68,7 @@ def judge(method: str, answer: Answer, accepted: bool) -> dict[str, t.Any]:
         raise PlivoError(REDIRECT, f"answered {status}, a redirect{target}", status=status)
     if status >= 400:
         kind = _KINDS.get(status) or (INVALID_REQUEST if status < 500 else SERVER if status < 600 else PROTOCOL)
-        detail, api_id = error_detail(answer.body)
+        detail, api_id = error_detail(answer.body, secrets)
         raise PlivoError(
             kind,
             f"answered {status}{detail}",
@@ -89,7 +90,7 @@ def judge(method: str, answer: Answer, accepted: bool) -> dict[str, t.Any]:
         raise _unpromised(status, f"answered {status} with JSON that is not an object")
     api_id = data.get("api_id")
     if "error" in data:
-        detail, known_id = error_detail(answer.body)
+        detail, known_id = error_detail(answer.body, secrets)
         raise _unpromised(status, f"answered {status} with an error in it{detail}", known_id)
     if not isinstance(api_id, str) and (accepted or api_id is not None):
         raise _unpromised(status, f"answered {status} without a proper api_id")
@@ -149,23 +150,25 @@ def _refuse_constant(name: str) -> t.NoReturn:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def error_detail(body: bytes) -> tuple[str, str | None]:
+def error_detail(body: bytes, secrets: t.Sequence[str] = ()) -> tuple[str, str | None]:
     """What an error's body says, in any of the forms that were seen.
 
     ``{"error": "…"}`` is the only published one. The others come from proxies and clones, and from what
     official clients defend against.
 
+    :param secrets: texts that become asterisks. Ansible could do that only for one that is whole, and a long text is
+        shortened here.
     :returns: a text to append to a message (empty when the body says nothing), and the ``api_id``.
     """
     try:
         data = parse_json(body)
     except ValueError:
         plain = body.decode("utf-8", "replace")
-        return _quoted("" if plain.lstrip()[:1] == "<" else plain), None
+        return _quoted("" if plain.lstrip()[:1] == "<" else plain, secrets), None
     if not isinstance(data, dict):
-        return _quoted(data if isinstance(data, str) else ""), None
+        return _quoted(data if isinstance(data, str) else "", secrets), None
     api_id = data.get("api_id")
-    return _quoted(error_text(data)), api_id if isinstance(api_id, str) else None
+    return _quoted(error_text(data), secrets), api_id if isinstance(api_id, str) else None
 
 
 def error_text(data: t.Mapping[str, t.Any]) -> str:
@@ -177,7 +180,9 @@ def error_text(data: t.Mapping[str, t.Any]) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _quoted(text: str) -> str:
+def _quoted(text: str, secrets: t.Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "********")
     line = one_line(text)
     return f": {line}" if line else ""
 

@@ -89,9 +89,12 @@ class Client:
         self._lock = threading.Lock()
         #: Why attempts were repeated, and how often.
         self.retried: collections.Counter[str] = collections.Counter()
+        login = basic_login(auth_id, auth_token)
+        #: What must not be told. The login says as much without the signs that fill it up.
+        self.secrets = (auth_token, login.rstrip("="))
         self._headers = {
             # Not requests' own Basic authentication: that needs Latin-1, and ~/.netrc could replace it.
-            "Authorization": "Basic " + basic_login(auth_id, auth_token),
+            "Authorization": "Basic " + login,
             "Accept": "application/json",
             # A small compressed answer can unpack to a huge one; plain, its size is known as it comes.
             "Accept-Encoding": "identity",
@@ -188,7 +191,7 @@ class Client:
                 timeout=None if until is None else until - now,
                 leave_within=None if leave_by is None else leave_by - now,
             )
-            data = judge(method, answer, accepted=bool(params))
+            data = judge(method, answer, bool(params), self.secrets)
         except PlivoError as error:
             if answer is not None:
                 error.retry_after = parse_retry_after(answer.headers.get("Retry-After"), time.time())

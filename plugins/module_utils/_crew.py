@@ -65,6 +65,10 @@ class Crew:
         self._lock = threading.Lock()
         self.breaker = Breaker()
 
+    def apart(self) -> Crew:
+        """As many workers for work that nothing depends on: its failures do not keep this crew from its own."""
+        return Crew(self._workers)
+
     def each(self, names: t.Sequence[str], work: t.Callable[[str], T]) -> dict[str, T | PlivoError]:
         """Do the work for every name, in this order as far as the workers allow.
 

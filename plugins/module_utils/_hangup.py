@@ -14,6 +14,7 @@ from ._conference import Conference, Conferences
 from ._crew import Crew
 from ._errors import NOT_FOUND, WAIT_TIMEOUT, PlivoError
 from ._lookup import listed_but_not_found, look_up
+from ._pacing import WINDOW
 
 #: A conference chosen by bounds is hung up only if it was seen to match them so recently (seconds).
 FRESH_FOR = 5.0
@@ -31,11 +32,11 @@ _LAST_LOOK = 2.0
 
 
 class CalledOffError(PlivoError):
-    """Called off: when its turn came, the conference did not match any more."""
+    """Called off: when its turn came, the conference did not match any more, or may have been another one."""
 
-    def __init__(self, restarted: bool) -> None:
+    def __init__(self, restarted: bool | None) -> None:
         super().__init__("called_off", "it does not match the bounds any more")
-        #: Whether it is another one than was chosen: its run time began anew.
+        #: Whether it is another one than was chosen: its run time began anew. None: that cannot be told.
         self.restarted = restarted
 
 
@@ -83,10 +84,12 @@ def settle(
                 # An earlier attempt may have ended the one that was meant, and people have redialled.
                 settled.done.append(name)
             else:
+                if outcome.restarted is None:
+                    settled.unknown.append(name)
                 settled.errors[name] = (outcome.previous or outcome).about(name)
         elif not _is_unclear(outcome):
             settled.errors[name] = outcome
-        elif name in unread or (queued and outcome.kind != NOT_FOUND):
+        elif name in unread or (queued and outcome.doubtful):
             settled.unknown.append(name)
             settled.errors[name] = outcome
         elif name in live:
@@ -141,27 +144,29 @@ def confirmation(
         if previous is not None or clock() - latest.seen_at > LOOK_AGAIN_AFTER:
             latest = conferences.details(seen.name)
             restarted = _is_another(latest, seen)
-            ended = restarted and previous is not None and previous.doubtful
-            if ended or not accepts(latest):
+            may_have_ended = restarted is not False and previous is not None and previous.doubtful
+            if may_have_ended or not accepts(latest):
                 raise CalledOffError(restarted)
         return latest.seen_at + FRESH_FOR
 
     return confirm
 
 
-def _is_another(latest: Conference, seen: Conference) -> bool:
+def _is_another(latest: Conference, seen: Conference) -> bool | None:
     """Whether a conference is another one than was seen under its name before.
 
-    Where the server does not keep its run times up to date it is taken for the same: a hangup that failed must not
-    look like one that worked.
+    :returns: none where that cannot be told: it has been running for less time than has passed, and just as long as the
+        one before. So is one that people have redialled at the right moment, and so is the same one, of a server that
+        does not keep its run times up to date. A hangup that failed must not look like one that worked.
     """
     run_time, run_time_then = latest.run_time or 0, seen.run_time or 0
     passed = latest.asked_at - seen.seen_at
     # Run times are whole seconds.
     began_since = run_time + 1 < passed
+    if run_time == run_time_then:
+        return None if began_since else False
     is_too_young = run_time + _LAG < run_time_then + passed
-    stands_still = run_time == run_time_then
-    return began_since or (is_too_young and not stands_still)
+    return began_since or is_too_young
 
 
 @dataclasses.dataclass
@@ -203,8 +208,8 @@ def wait_until_gone(
     deadline = clock() + timeout
     pause = _FIRST_PAUSE
     while True:
-        # Even the last look gets a moment for its answers.
-        until = max(deadline, clock() + _LAST_LOOK)
+        # Even the last look gets a moment for its answers; and the first its turn, since nothing is known before it.
+        until = max(deadline, clock() + _LAST_LOOK + (0 if wait.seen else WINDOW))
         try:
             listed = set(conferences.list(until=until).names)
         except PlivoError:

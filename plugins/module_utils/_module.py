@@ -12,7 +12,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ._client import Client, basic_login
+from ._client import Client
 from ._crew import internal_error
 from ._errors import NOT_TRIED, PlivoError, refusal
 from ._options import (
@@ -23,7 +23,7 @@ from ._options import (
     check_number,
 )
 from ._pacing import SlidingWindow
-from ._selection import looks_like_list
+from ._selection import check_text_for_list, looks_like_list
 from ._transport import Transport
 
 #: Every module has these. The doc fragment plivo.voice.connection describes them.
@@ -93,7 +93,14 @@ class PlivoModule(AnsibleModule):  # type: ignore[misc]
 
     def __init__(self, options: t.Mapping[str, t.Any], values: t.Mapping[str, t.Any]) -> None:
         self._values = values
+        #: What was given as text, as it was given.
+        self.texts: dict[str, str] = {}
         super().__init__(argument_spec=options, supports_check_mode=True)
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        # Before Ansible makes a list of a text that was given for one.
+        self.texts = {name: value for name, value in self.params.items() if isinstance(value, str)}
 
     def fail_json(self, msg: str, **values: t.Any) -> t.NoReturn:
         if "error" not in values:
@@ -126,12 +133,15 @@ def run_module(
         module = PlivoModule(unchecked, nothing_done)
         whole = [option for option in spec if spec[option]["type"] == "int" and "inf" in str(module.params[option])]
         module.fail_json(f"{', '.join(whole)}: inf is out of range: give a finite number.")
-    # Ansible hides the token wherever it appears; a server that repeats a request's headers shows it in this form.
-    module.no_log_values.add(basic_login(module.params["auth_id"], module.params["auth_token"]))
     client: Client | None = None
     traceback_of_bug = None
     try:
+        for option in spec:
+            if spec[option]["type"] == "list" and option in module.texts:
+                check_text_for_list(option, module.texts[option])
         client = connect(module)
+        # Ansible hides the token wherever it appears; a server that repeats a request's headers shows it as a login.
+        module.no_log_values.update(client.secrets)
         run(module.params, client, module.check_mode, result)
     except PlivoError as error:
         # It ended the whole task, so it is told before the failures of single conferences.
@@ -191,10 +201,15 @@ def failure(errors: t.Sequence[PlivoError], summary: str) -> dict[str, t.Any]:
     ordered = sorted(errors, key=lambda error: error.kind == NOT_TRIED)
     first = ordered[0]
     msg = first.msg
-    if len(ordered) > 1:
-        skipped = sum(error.kind == NOT_TRIED for error in ordered)
-        untried = f" ({skipped} of them not tried)" if skipped else ""
-        msg = f"{len(ordered)} conferences failed{untried}, the first with: {msg}"
+    of_single = [error for error in ordered if error.conference_name is not None]
+    skipped = sum(error.kind == NOT_TRIED for error in of_single)
+    untried = f" ({skipped} of them not tried)" if skipped else ""
+    failed = f"{len(of_single)} {'conference' if len(of_single) == 1 else 'conferences'} failed{untried}"
+    if first.conference_name is None and of_single:
+        # It is about the whole task, and came after them.
+        msg = f"{failed}, and then: {msg}"
+    elif len(of_single) > 1:
+        msg = f"{failed}, the first with: {msg}"
     return {
         "msg": f"{summary} {msg}" if summary else msg,
         "error": first.as_error(),
@@ -218,8 +233,3 @@ def _warn(module: AnsibleModule, client: Client | None, result: Result) -> None:
     for name in result.absent:
         if looks_like_list(name):
             module.warn(f"{name!r} is not live and looks like a list; give a list to names, and write it in YAML.")
-        elif name != name.strip():
-            module.warn(
-                f"{name!r} is not live and begins or ends with a blank; if a text was split at a comma, write names as"
-                " a YAML list."
-            )

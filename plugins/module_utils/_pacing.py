@@ -166,11 +166,13 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     if not text[:1].isalpha():
         return None
     # Costs time to import and is hardly ever needed.
+    from datetime import timezone
     from email.utils import parsedate_to_datetime
 
     try:
         moment = parsedate_to_datetime(text)
-        seconds = moment.timestamp() - now
+        # The old form of a date has no zone, and is in UTC all the same (RFC 9110, 5.6.7).
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() - now
     except (TypeError, ValueError, IndexError, OverflowError, OSError):
         return None
     return seconds if seconds > 0 else None

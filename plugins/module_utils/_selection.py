@@ -17,6 +17,8 @@ from ._options import check_number, parse_duration
 _CHOICES = ("name", "names", "patterns", "all")
 
 _LISTLIKE = re.compile(r"\s*\[.*\]\s*", re.DOTALL)
+#: To a pattern this would be a class of characters, one of which is the quote at both ends.
+_PRINTED_LIST = re.compile(r"\s*\[\s*(['\"]).*\1\s*\]\s*", re.DOTALL)
 
 
 class Bounds(t.NamedTuple):
@@ -124,6 +126,22 @@ def looks_like_list(name: str) -> bool:
     return bool(_LISTLIKE.fullmatch(name))
 
 
+def check_text_for_list(option: str, text: str) -> None:
+    """Refuse a text for a list that was hardly meant to be split at its commas, which is what Ansible does with it.
+
+    Somebody would be hung up who was not meant: excludes would spare nobody, and C(Sales, EMEA) would be C(Sales).
+
+    :raises PlivoError: it is the printed form of a list, or has blanks beside a comma.
+    """
+    if looks_like_list(text):
+        problem = "looks like a list that has become a text"
+    elif any(entry != entry.strip() for entry in text.split(",")):
+        problem = "would be split at its commas into entries that begin or end with a blank"
+    else:
+        return
+    raise refusal(f"{option}: {text!r:.200} is a text that {problem}; write a YAML list, or JSON with -e or -a.")
+
+
 def _entries(params: t.Mapping[str, t.Any], option: str) -> list[str]:
     value = params[option]
     if value is None:
@@ -142,6 +160,8 @@ def _pattern(option: str, entry: str, use_regex: bool) -> re.Pattern[str]:
     if not entry.strip():
         every = ".*" if use_regex else "*"
         raise refusal(f"{option}: an entry is empty or blank; remove it, or write '{every}' for every name.")
+    if _PRINTED_LIST.fullmatch(entry):
+        raise refusal(f"{option}: {entry!r:.200} looks like a list that has become a text; write a YAML list.")
     if not use_regex and entry in (".", ".."):
         raise refusal(f"{option}: {entry!r} matches only a name that cannot be addressed; remove it.")
     try:

@@ -399,7 +399,7 @@ import typing as t
 from ..module_utils._client import Client
 from ..module_utils._conference import Conference, Conferences, address_problem
 from ..module_utils._crew import Crew
-from ..module_utils._errors import GUARD, PlivoError, refusal
+from ..module_utils._errors import GUARD, NOT_TRIED, PlivoError, refusal
 from ..module_utils._hangup import Wait, confirmation, settle, wait_until_gone
 from ..module_utils._lookup import look_up
 from ..module_utils._module import SELECTION_OPTIONS, run_module
@@ -446,9 +446,11 @@ class HangupResult:
         return values
 
     def note_errors(self, errors: t.Mapping[str, PlivoError]) -> None:
-        """Add failures by name; one conference has one failure, the latest."""
-        self.errors = [error for error in self.errors if error.conference_name not in errors]
-        self.errors += errors.values()
+        """Add failures by name; one conference has one failure: the latest, but the cause rather than "not tried"."""
+        known = {error.conference_name for error in self.errors}
+        new = {name: error for name, error in errors.items() if error.kind != NOT_TRIED or name not in known}
+        self.errors = [error for error in self.errors if error.conference_name not in new]
+        self.errors += new.values()
 
     def summary(self) -> str:
         parts = []
@@ -542,24 +544,26 @@ def choose(task: Task, conferences: Conferences, crew: Crew, result: HangupResul
     names = selection.choose(listed)
     # Lists may lag, so a name that is asked for and missing gets a request of its own.
     unlisted = result.unlisted = set(names).difference(listed)
-    needed = names if task.details or selection.is_bounded else [name for name in names if name in unlisted]
+    read = functools.partial(conferences.details, members=task.members)
+    deciding = names if selection.is_bounded else [name for name in names if name in unlisted]
+    found = look_up(conferences, crew, deciding, read, unlisted)
+    # The details of the others are nothing but a record: that it cannot be had keeps nothing from being hung up.
+    others = [name for name in names if name not in set(deciding)] if task.details else []
     if task.is_whole_collection:
         # What has no URL goes with all the others; there is only no record of it.
-        needed = [name for name in needed if not address_problem(name)]
-    read = functools.partial(conferences.details, members=task.members)
-    found = look_up(conferences, crew, needed, read, unlisted)
+        others = [name for name in others if not address_problem(name)]
+    recorded = look_up(conferences, crew.apart(), others, read)
 
-    result.before = result.after = set(listed).union(found.values).difference(found.gone)
-    result.note_errors(found.errors)
+    known = {**found.values, **recorded.values}
+    gone = {*found.gone, *recorded.gone}
+    result.before = result.after = set(listed).union(known).difference(gone)
+    result.note_errors({**found.errors, **recorded.errors})
     if selection.names is not None:
-        result.absent = found.gone
-    gone = set(found.gone)
+        result.absent = [name for name in names if name in gone]
     chosen = {}
     for name in names:
-        # Without its details a conference is hung up only where they are nothing but a record.
-        undecided = name in found.errors and (selection.is_bounded or name in unlisted)
-        conference = found.values.get(name, Conference(name))
-        if name not in gone and not undecided and selection.accepts(conference):
+        conference = known.get(name, Conference(name))
+        if name not in gone and name not in found.errors and selection.accepts(conference):
             chosen[name] = conference
     result.conferences = [conference.as_result() for conference in chosen.values()]
     return chosen

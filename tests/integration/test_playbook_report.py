@@ -211,6 +211,24 @@ def test_localhost_alone(ansible: Ansible, simulator: Simulator, control: Contro
     assert "Nobody is in a conference right now" in (ansible.folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("options", [("--diff",), ("--diff", "-v"), ("--check", "--diff")], ids=" ".join)
+def test_who_is_on_is_said_only_in_the_file(
+    options: tuple[str, ...], ansible: Ansible, simulator: Simulator, control: Control
+) -> None:
+    """Neither by a failure, which prints what was read, nor by the file's diff."""
+    someone = {"caller_name": "Alice Secret", "from": "+15551234567"}
+    control.add_conferences({"name": "a", "members": [someone]}, {"name": "b", "findable": False})
+    run = ansible.playbook(
+        REPORT, *options, variables={"plivo_report_path": str(ansible.folder / "r.json")}, env=local(simulator)
+    )
+    assert run.rc == 2
+    assert "listed, but not found under its URL" in run.output
+    assert "Alice" not in run.output
+    assert "15551234567" not in run.output
+    if "--check" not in options:
+        assert "Alice Secret" in (ansible.folder / "r.json").read_text(encoding="utf-8")
+
+
 def test_refused_before_any_request(ansible: Ansible, simulator: Simulator, control: Control) -> None:
     """Each host makes a mistake of its own, so that one run shows them all."""
     mistakes: dict[str, tuple[dict[str, Any], str]] = {

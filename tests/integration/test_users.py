@@ -111,10 +111,33 @@ def test_a_list_that_became_a_text_is_warned_about(ansible: Ansible, simulator: 
     run = ansible.module(HANGUP, {"name": "['a', 'b']"}, env=credentials(simulator))
     assert run.result["absent"] == ["['a', 'b']"]
     assert "looks like a list" in run.output
-    run = ansible.module(INFO, "names='Sales, EMEA'", env=credentials(simulator))
-    assert run.result["absent"] == ["Sales", " EMEA"]
-    assert "' EMEA' is not live and begins or ends with a blank" in " ".join(run.output.split())
-    assert "'Sales' is not" not in run.output
+
+
+def test_a_text_that_was_not_meant_to_be_split_spares_nobody_by_mistake(
+    ansible: Ansible, simulator: Simulator, control: Control
+) -> None:
+    control.add_conferences("vip-1", "board-1", "Sales", "Sales, EMEA", "a")
+    control.settings(read_only=True)
+    for arguments in (
+        "all=true excludes='vip-*, board-*'",
+        {"all": True, "excludes": "['vip-*','board-*']"},
+        {"all": True, "excludes": ["['vip-*', 'board-*']"]},
+        {"patterns": "['sales-*']"},
+        "names='Sales, EMEA'",
+    ):
+        run = ansible.module(HANGUP, arguments, env=credentials(simulator))
+        assert run.rc != 0
+        assert run.result["error"]["kind"] == "invalid_request"
+        assert "write a YAML list" in run.result["msg"]
+    assert control.log() == []
+    run = ansible.module(INFO, "patterns=vip-*,board-*", env=credentials(simulator))
+    assert run.result["conference_names"] == ["vip-1", "board-1"]
+
+
+def test_a_token_that_is_not_utf_8_is_refused_like_any_other(ansible: Ansible, simulator: Simulator) -> None:
+    run = ansible.module(INFO, "", env={**credentials(simulator), "PLIVO_AUTH_TOKEN": "x\udcffy"})
+    assert run.result["error"]["kind"] == "invalid_request"
+    assert run.result["msg"].startswith("auth_token: ")
 
 
 def test_missing_requests_is_told_as_ansible_does(ansible: Ansible, simulator: Simulator) -> None:

@@ -305,6 +305,13 @@ def test_no_body_hurts_a_message(body: bytes) -> None:
     assert api_id is None or isinstance(api_id, str)
 
 
+@pytest.mark.parametrize("before", [0, 150, 190, 199, 790, 799])
+def test_no_cut_leaves_a_part_of_a_secret(before: int) -> None:
+    text = "x" * before + "secret" + "y" * 900
+    for body in (text.encode(), json.dumps({"error": text}).encode()):
+        assert "s" not in error_detail(body, ("secret",))[0]
+
+
 @pytest.mark.parametrize(("size", "shown"), [(200, "x" * 200), (201, "x" * 200 + "…"), (10**6, "x" * 200 + "…")])
 def test_a_huge_error_is_cut(size: int, shown: str) -> None:
     assert error_detail(b"x" * size)[0] == f": {shown}"

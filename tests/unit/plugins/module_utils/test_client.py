@@ -84,6 +84,16 @@ def test_a_failure_tells_what_was_tried_and_what_to_do(clock: Clock) -> None:
     assert (error.method, error.url, error.attempts) == ("GET", "https://api.example/v1/x/", 1)
 
 
+@pytest.mark.parametrize("padding", range(120, 200, 7))
+@pytest.mark.parametrize("status", [403, 200])
+def test_a_server_that_repeats_what_it_was_sent_is_not_quoted(clock: Clock, status: int, padding: int) -> None:
+    login = base64.b64encode(f"{AUTH_ID}:{TOKEN}".encode()).decode()
+    for secret in (TOKEN, login, login.rstrip("=")):
+        client, _transport = scripted_client(clock, answer(status, {"error": "." * padding + secret + "." * 90}))
+        msg = failure_of(lambda client=client: client.get("/x/")).msg  # type: ignore[misc]
+        assert secret[:4] not in msg
+
+
 @pytest.mark.parametrize(
     "kind",
     [

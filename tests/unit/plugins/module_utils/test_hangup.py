@@ -23,6 +23,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._hangup import (
     settle,
     wait_until_gone,
 )
+from ansible_collections.plivo.voice.plugins.module_utils._pacing import WINDOW
 from unit.plugins.support import API_ID, Clock, failure_of
 
 
@@ -116,6 +117,7 @@ GONE = "gone"
         (fail("timeout", doubtful=True), GONE, True, "unknown errors"),
         (fail("timeout", doubtful=True), LISTED, True, "unknown errors"),
         (fail("connection"), LISTED, True, "errors"),
+        (fail("not_found", doubtful=True), GONE, True, "unknown errors"),
         (fail("not_found"), GONE, True, "ended"),
         (fail("not_found"), LISTED, True, "errors"),
         (CalledOffError(restarted=False), LISTED, False, "skipped"),
@@ -155,7 +157,7 @@ def test_one_that_was_never_listed_is_asked_for_by_its_name(
     assert all("in the list" not in error.msg for error in settled.errors.values())
 
 
-def doubtful_call_off(restarted: bool) -> CalledOffError:
+def doubtful_call_off(restarted: bool | None) -> CalledOffError:
     error = CalledOffError(restarted)
     error.doubtful = True
     error.previous = fail("timeout", doubtful=True)
@@ -174,6 +176,12 @@ def test_a_doubtful_attempt_that_was_not_repeated_is_never_passed_over(clock: Cl
     assert settled.done == settled.skipped == []
     assert settled.errors["x"].kind == "timeout"
     assert settled.errors["x"].conference_name == "x"
+
+
+def test_what_cannot_be_told_from_a_redial_is_unknown(clock: Clock) -> None:
+    settled = settle(typed(FakeConferences(clock)), Crew(1), {"x": doubtful_call_off(restarted=None)}, queued=False)
+    assert (settled.done, settled.skipped, settled.unknown) == ([], [], ["x"])
+    assert settled.errors["x"].kind == "timeout"
 
 
 def test_without_the_list_what_is_doubtful_is_unknown(clock: Clock) -> None:
@@ -210,7 +218,7 @@ def test_one_failure_shared_by_many_is_told_of_each(clock: Clock) -> None:
 
 
 OUTCOME = st.sampled_from(
-    ["ok", "not_found", "not_found?", "timeout?", "server?", "server", "tls", "not_tried", "off", "off?", "off!?"]
+    ["ok", "not_found", "not_found?", "timeout?", "server", "tls", "not_tried", "off", "off?", "off!?", "off+?"]
 )
 
 
@@ -223,7 +231,8 @@ def test_every_conference_comes_to_one_end(kinds: dict[str, str], listed: set[st
     def outcome(kind: str) -> PlivoError | None:
         if kind == "ok":
             return None
-        error = CalledOffError("!" in kind) if kind.startswith("off") else fail(kind.rstrip("?"))
+        restarted = None if "+" in kind else "!" in kind
+        error = CalledOffError(restarted) if kind.startswith("off") else fail(kind.rstrip("?"))
         error.doubtful = kind.endswith("?")
         error.previous = fail("timeout", doubtful=True) if error.doubtful else None
         return error
@@ -299,12 +308,16 @@ def test_what_does_not_match_any_more_is_called_off(clock: Clock) -> None:
         (2, 10, 5, True),  # older than the other one was, yet another one: it has begun since
         (0, 10, 8, True),
         (0, 10, 9, False),
-        (0, 6, 0, True),
         (0, 6, 6, False),
+        # It stands still, or the other one has been redialled just then.
+        (0, 6, 0, None),
+        (3, 6, 3, None),
+        (5, 6, 5, False),
+        (3, 6, 4, True),
     ],
 )
 def test_another_conference_under_the_same_name_is_recognised_by_its_age(
-    clock: Clock, age_when_seen: int, seen_ago: float, age_now: float, restarted: bool
+    clock: Clock, age_when_seen: int, seen_ago: float, age_now: float, restarted: bool | None
 ) -> None:
     conferences = FakeConferences(clock)
     conferences.live = {"x": clock.now - age_now}
@@ -312,6 +325,23 @@ def test_another_conference_under_the_same_name_is_recognised_by_its_age(
     error = failure_of(lambda: confirm(None))
     assert isinstance(error, CalledOffError)
     assert error.restarted is restarted
+
+
+@pytest.mark.parametrize(("doubtful", "called_off"), [(True, True), (False, False)])
+def test_where_run_times_stand_still_a_lost_hangup_is_not_repeated(
+    clock: Clock, doubtful: bool, called_off: bool
+) -> None:
+    """It may be the same conference or another one; whoever it is, it is not said to have been hung up."""
+    conferences = FakeConferences(clock)
+    conferences.live = {"x": clock.now}
+    confirm = confirmation(typed(conferences), seen(clock, 0, ago=6), lambda conference: True, clock)
+    previous = fail("connection", doubtful)
+    if called_off:
+        error = failure_of(lambda: confirm(previous))
+        assert isinstance(error, CalledOffError)
+        assert error.restarted is None
+    else:
+        assert confirm(previous) == clock.now + FRESH_FOR
 
 
 @pytest.mark.parametrize(
@@ -455,7 +485,8 @@ def test_every_look_has_until_the_end_or_two_seconds(clock: Clock) -> None:
     begun = 0.0
     for what, (now, until) in zip(conferences.looks, conferences.times):
         begun = now if what == "*" else begun
-        assert until == max(1006, begun + 2)
+        # The first look at all waits for its turn, which a full window puts off by its length.
+        assert until == max(1006, begun + 2 + (WINDOW if begun == 1000 else 0))
     assert begun > 1004
 
 

@@ -62,6 +62,16 @@ def test_a_cause_comes_before_what_was_not_tried_because_of_it() -> None:
     assert values["errors"][0] == {"conference_name": "c", "msg": "TLS failed", **values["error"]}
 
 
+def test_a_failure_of_the_whole_task_is_not_counted_as_a_conference() -> None:
+    refused = PlivoError("guard", "max_hangups: 1 allows fewer")
+    assert failure([refused], "")["msg"] == "max_hangups: 1 allows fewer"
+    one = failure([refused, error("server", "a")], "")
+    assert one["msg"] == "1 conference failed, and then: max_hangups: 1 allows fewer"
+    assert one["error"]["kind"] == "guard"
+    more = failure([refused, error("server", "a"), error("not_tried", "b")], "")
+    assert more["msg"] == "2 conferences failed (1 of them not tried), and then: max_hangups: 1 allows fewer"
+
+
 # --- retries -----------------------------------------------------------------------------------------
 
 

@@ -356,6 +356,18 @@ def test_retry_after_is_read_or_ignored(value: str | None, seconds: float | None
     assert parse_retry_after(value, now=1_700_000_000.0) == seconds
 
 
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("text", ["Tue Nov 14 22:13:25 2023", "Tue, 14 Nov 2023 22:13:25 -0000"])
+def test_a_date_without_a_zone_is_in_utc(text: str, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert parse_retry_after(text, now=1_700_000_000.0) == 5
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 @given(st.integers(1, 1_000_000))
 def test_a_date_is_held_to_the_time_of_day(seconds: int) -> None:
     now = 1_700_000_000

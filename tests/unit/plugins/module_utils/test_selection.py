@@ -19,6 +19,7 @@ from ansible_collections.plivo.voice.plugins.module_utils._errors import PlivoEr
 from ansible_collections.plivo.voice.plugins.module_utils._selection import (
     Bounds,
     Selection,
+    check_text_for_list,
     looks_like_list,
     parse_selection,
 )
@@ -325,6 +326,46 @@ def test_a_list_made_text_is_recognised(name: str) -> None:
 @pytest.mark.parametrize("name", ["a", "[a", "a]", "x [1]", "[1] x", ""])
 def test_an_ordinary_name_is_no_list(name: str) -> None:
     assert not looks_like_list(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "['vip-*', 'board-*']",
+        "['vip-*','board-*']",
+        '["a"]',
+        "[]",
+        "[a,b]",
+        "Sales, EMEA",
+        "a ,b",
+        " a",
+        "a,b\n",
+        "a,,\tb",
+    ],
+)
+@pytest.mark.parametrize("option", ["names", "patterns", "excludes"])
+def test_a_text_that_was_not_meant_to_be_split_is_refused(option: str, text: str) -> None:
+    error = refusal_of(lambda: check_text_for_list(option, text), option)
+    assert "write a YAML list" in error.msg
+
+
+@pytest.mark.parametrize("text", ["", "a", "a,b", "sales-*,a b", "room-[0-9]", "[ab]*,x"])
+def test_a_text_that_is_a_list_with_commas_is_taken(text: str) -> None:
+    check_text_for_list("patterns", text)
+
+
+@pytest.mark.parametrize("option", ["patterns", "excludes"])
+@pytest.mark.parametrize("use_regex", [False, True])
+@pytest.mark.parametrize("entry", ["['vip-*', 'board-*']", "['a']", ' [ "a", "b" ]', "['vip-*',\n'b']"])
+def test_a_pattern_that_is_a_printed_list_is_refused(option: str, use_regex: bool, entry: str) -> None:
+    """As a class of characters, it would match each of them, and not what it was meant to."""
+    error = refusal_of(lambda: select(**{option: [entry], "use_regex": use_regex}), option)
+    assert "looks like a list" in error.msg
+
+
+@pytest.mark.parametrize("entry", ["[abc]", "['\"]", "['x]", "[[]a]", "a['b']"])
+def test_a_class_of_characters_is_no_printed_list(entry: str) -> None:
+    assert select(patterns=[entry]).patterns
 
 
 def test_bounds_are_true_when_there_are_any() -> None:

@@ -826,6 +826,28 @@ def test_details_for_the_record_do_not_keep_a_listed_one_alive(world: World) -> 
     assert kinds(values) == {"Sales": "forbidden"}
 
 
+@pytest.mark.parametrize("choice", [{"all": True}, {"patterns": ["*"]}, {"names": [*NAMES]}], ids=str)
+@pytest.mark.parametrize("status", [503, 401])
+def test_no_number_of_missing_records_keeps_anything_alive(world: World, choice: Values, status: int) -> None:
+    world.control.add_faults(
+        {"action": "answer", "status": status, "method": "GET", "target": "conference", "times": None}
+    )
+    values = world.hangup(**choice, details=True, retries=0)
+    assert values["hung_up"] == NAMES
+    assert world.live == []
+    # And what was the matter is still told.
+    assert values["error"]["status"] == status
+    assert {"server", "authentication"} & set(kinds(values).values())
+
+
+def test_what_was_the_matter_is_told_rather_than_what_was_not_tried(world: World) -> None:
+    world.control.add_faults({"action": "answer", "status": 503, "times": None, "skip": 1})
+    values = world.hangup(patterns=["*"], details=True, retries=0, max_connections=1)
+    assert values["hung_up"] == []
+    assert values["error"]["kind"] == "server"
+    assert sorted(world.live) == sorted(NAMES)
+
+
 def test_nothing_is_decided_without_the_details_that_decide(world: World) -> None:
     world.control.add_faults({"action": "answer", "status": 403, "method": "GET", "name": "Sales", "times": None})
     values = world.hangup(patterns=["S*"], min_members=0)
