@@ -848,6 +848,14 @@ def test_what_was_the_matter_is_told_rather_than_what_was_not_tried(world: World
     assert sorted(world.live) == sorted(NAMES)
 
 
+@pytest.mark.parametrize("wait_timeout", [0, 3])
+def test_a_window_full_of_hangups_leaves_time_for_the_first_look(world: World, wait_timeout: float) -> None:
+    world.load(*"abcde")
+    values = world.hangup(patterns=["*"], wait=True, wait_timeout=wait_timeout, rate_limit=6)
+    assert "failed" not in values
+    assert (values["hung_up"], values["still_live"]) == ([*"abcde"], [])
+
+
 def test_nothing_is_decided_without_the_details_that_decide(world: World) -> None:
     world.control.add_faults({"action": "answer", "status": 403, "method": "GET", "name": "Sales", "times": None})
     values = world.hangup(patterns=["S*"], min_members=0)
