@@ -76,6 +76,7 @@ options:
   wait_timeout:
     description:
       - How long O(wait=true) waits, in seconds. Past it the task fails.
+      - The first look may take up to 7 seconds more, when the hangups have used up O(rate_limit).
       - From V(0) to V(86400).
     type: float
     default: 60
@@ -293,8 +294,8 @@ still_live:
   sample: []
 unknown:
   description: >-
-    Names of which it is not known whether they were hung up, since neither their hangup nor the list was answered.
-    The task has failed then.
+    Names of which it is not known whether they were hung up, since the answer to their hangup was lost and the list
+    cannot be read, or cannot tell. The task has failed then.
   returned: always
   type: list
   elements: str
