@@ -312,6 +312,10 @@ def test_no_cut_leaves_a_part_of_a_secret(before: int) -> None:
         assert "s" not in error_detail(body, ("secret",))[0]
 
 
+def test_a_secret_becomes_asterisks() -> None:
+    assert error_detail(b"you sent one and two", ("one", "two"))[0] == ": you sent ******** and ********"
+
+
 @pytest.mark.parametrize(("size", "shown"), [(200, "x" * 200), (201, "x" * 200 + "…"), (10**6, "x" * 200 + "…")])
 def test_a_huge_error_is_cut(size: int, shown: str) -> None:
     assert error_detail(b"x" * size)[0] == f": {shown}"

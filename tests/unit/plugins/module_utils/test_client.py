@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.plivo.voice.plugins.module_utils._client import Client
 from ansible_collections.plivo.voice.plugins.module_utils._errors import REMEDIES, PlivoError
-from ansible_collections.plivo.voice.plugins.module_utils._pacing import MAX_BACKOFF, MAX_RETRY_AFTER
+from ansible_collections.plivo.voice.plugins.module_utils._pacing import MAX_BACKOFF, MAX_RETRY_AFTER, SlidingWindow
 from unit.plugins.support import API_ID, AUTH_ID, TOKEN, Clock, answer, failure_of, lost, place, scripted_client
 
 OK = answer(200, {"api_id": API_ID})
@@ -82,6 +83,12 @@ def test_a_failure_tells_what_was_tried_and_what_to_do(clock: Clock) -> None:
     assert error.msg == "GET https://api.example/v1/x/: answered 401: who?; check auth_id and auth_token."
     assert str(error) == error.msg
     assert (error.method, error.url, error.attempts) == ("GET", "https://api.example/v1/x/", 1)
+
+
+def test_the_login_is_as_secret_without_what_fills_it_up(clock: Clock) -> None:
+    client = Client(t.cast(t.Any, None), "MA", "token", window=SlidingWindow(0, clock, clock.sleep), retries=0)
+    # MA:token is eight bytes, for which Base64 has an equals sign at the end.
+    assert client.secrets == ("token", "TUE6dG9rZW4")
 
 
 @pytest.mark.parametrize("padding", range(120, 200, 7))

@@ -357,7 +357,10 @@ def test_retry_after_is_read_or_ignored(value: str | None, seconds: float | None
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
-@pytest.mark.parametrize("text", ["Tue Nov 14 22:13:25 2023", "Tue, 14 Nov 2023 22:13:25 -0000"])
+@pytest.mark.parametrize(
+    "text",
+    ["Tue Nov 14 22:13:25 2023", "Tue, 14 Nov 2023 22:13:25 -0000", "Wed, 15 Nov 2023 00:13:25 +0200"],
+)
 def test_a_date_without_a_zone_is_in_utc(text: str, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", zone)
     time.tzset()

@@ -349,6 +349,18 @@ def test_a_text_that_was_not_meant_to_be_split_is_refused(option: str, text: str
     assert "write a YAML list" in error.msg
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[a]", "looks like a list that has become a text"),
+        ("a, b", "would be split at its commas into entries that begin or end with a blank"),
+    ],
+)
+def test_a_text_is_refused_with_its_reason(text: str, problem: str) -> None:
+    error = refusal_of(lambda: check_text_for_list("names", text), "names")
+    assert error.msg == f"names: {text!r} is a text that {problem}; write a YAML list, or JSON with -e or -a."
+
+
 @pytest.mark.parametrize("text", ["", "a", "a,b", "sales-*,a b", "room-[0-9]", "[ab]*,x"])
 def test_a_text_that_is_a_list_with_commas_is_taken(text: str) -> None:
     check_text_for_list("patterns", text)

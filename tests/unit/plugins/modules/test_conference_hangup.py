@@ -840,6 +840,23 @@ def test_no_number_of_missing_records_keeps_anything_alive(world: World, choice:
     assert {"server", "authentication"} & set(kinds(values).values())
 
 
+def test_one_that_ends_before_its_record_is_read_is_gone(world: World) -> None:
+    world.load({"name": "Sales", "ends_after_requests": 1}, "Ops")
+    values = world.hangup(patterns=["*"], details=True, max_connections=1)
+    assert (values["hung_up"], values["diff"]["before"]["conferences"]) == (["Ops"], ["Ops"])
+    assert world.requests == ["GET *", "GET Sales", "GET Ops", "GET *", "DELETE Ops"]
+    assert "failed" not in values
+
+
+def test_the_latest_failure_is_told_but_never_that_it_was_not_tried() -> None:
+    result = conference_hangup.HangupResult()
+    first, later = (PlivoError(kind, kind, conference_name="a") for kind in ("forbidden", "server"))
+    result.note_errors({"a": first})
+    result.note_errors({"a": later})
+    result.note_errors({name: PlivoError("not_tried", "", conference_name=name) for name in "ab"})
+    assert [(error.conference_name, error.kind) for error in result.errors] == [("a", "server"), ("b", "not_tried")]
+
+
 def test_what_was_the_matter_is_told_rather_than_what_was_not_tried(world: World) -> None:
     world.control.add_faults({"action": "answer", "status": 503, "times": None, "skip": 1})
     values = world.hangup(patterns=["*"], details=True, retries=0, max_connections=1)
