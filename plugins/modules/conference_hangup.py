@@ -549,7 +549,8 @@ def choose(task: Task, conferences: Conferences, crew: Crew, result: HangupResul
     deciding = names if selection.is_bounded else [name for name in names if name in unlisted]
     found = look_up(conferences, crew, deciding, read, unlisted)
     # The details of the others are nothing but a record: that it cannot be had keeps nothing from being hung up.
-    others = [name for name in names if name not in set(deciding)] if task.details else []
+    is_record = task.details and not selection.is_bounded
+    others = [name for name in names if name not in unlisted] if is_record else []
     if task.is_whole_collection:
         # What has no URL goes with all the others; there is only no record of it.
         others = [name for name in others if not address_problem(name)]

@@ -16,6 +16,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from plivo_simulator import AUTH_ID, AUTH_TOKEN, Simulator  # noqa: E402
 from tools.showing import run, title  # noqa: E402
 
+REPORT = ".build/demo/report.html"
+
 
 def people(*names: str) -> list[dict[str, object]]:
     """Members of a conference; every third of them is muted."""
@@ -24,8 +26,6 @@ def people(*names: str) -> list[dict[str, object]]:
         for number, name in enumerate(names)
     ]
 
-
-REPORT = ".build/demo/report.html"
 
 SCENARIO = {
     "accounts": {

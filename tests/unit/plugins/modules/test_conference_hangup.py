@@ -124,6 +124,11 @@ CASES = {
         ["x"],
         again=["GET *", "GET Support", "GET Sales", "GET x"],
     ),
+    "any bound, with details": Case(
+        {"all": True, "min_members": 0, "details": True},
+        NAMES,
+        ["GET *", *DETAILS, *(f"DELETE {name}" for name in NAMES)],
+    ),
     "details": Case(
         {"patterns": ["S*"], "details": True, "members": False},
         ["Sales", "Support"],
